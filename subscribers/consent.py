@@ -1,0 +1,84 @@
+"""The ledger of yes and no, per purpose, and the addresses that must never be mailed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlmodel import Session, col
+
+from subscribers.database import insert_new
+from subscribers.models import Consent, Purpose, Subscriber, Suppression
+
+_COLUMNS = {Purpose.MAIL: "may_mail", Purpose.PERSONALISE: "may_personalise", Purpose.TRACK: "may_track"}
+
+
+def record(
+    session: Session,
+    subscriber_id: int,
+    answers: Mapping[Purpose, bool],
+    *,
+    at: datetime,
+    how: str,
+    wording: str = "",
+) -> None:
+    """Append one entry per answer and bring the person's `may_…` columns in line. The caller commits."""
+    entries = [
+        {
+            "subscriber_id": subscriber_id,
+            "purpose": purpose,
+            "granted": granted,
+            "at": at,
+            "how": how,
+            "wording": wording,
+        }
+        for purpose, granted in answers.items()
+    ]
+    if not entries:
+        return
+    session.execute(insert(Consent), entries)
+    columns = {_COLUMNS[purpose]: granted for purpose, granted in answers.items()}
+    session.execute(update(Subscriber).where(col(Subscriber.id) == subscriber_id).values(**columns))
+
+
+def suppress(session: Session, key: str, *, at: datetime, reason: str) -> None:
+    """Never mail this address again, whatever is imported later. Twice is once. The caller commits."""
+    insert_new(session, Suppression, [{"key": key, "reason": reason, "at": at}])
+
+
+def opt_out(session: Session, key: str, *, at: datetime, how: str) -> bool:
+    """The person says no to mail: a ledger entry and a suppression, in one transaction, committed here.
+
+    Works for a key that is on no roster too: a refusal is kept even of somebody we do not know (any more).
+    Returns False when the person had said no before; then nothing is written twice.
+    """
+    before = session.execute(select(col(Suppression.id)).where(col(Suppression.key) == key)).first()
+    row = session.execute(
+        select(col(Subscriber.id), col(Subscriber.may_mail)).where(col(Subscriber.key) == key)
+    ).first()
+    if before is None:
+        suppress(session, key, at=at, reason=how)
+    if row is not None and row.may_mail:
+        record(session, row.id, {Purpose.MAIL: False}, at=at, how=how)
+    session.commit()
+    return before is None
+
+
+def is_suppressed(session: Session, key: str) -> bool:
+    """Whether the address behind this key must not be mailed."""
+    return session.execute(select(col(Suppression.id)).where(col(Suppression.key) == key)).first() is not None
+
+
+def may_mail(session: Session, key: str) -> bool:
+    """Whether the person may be mailed now: on the roster, consent given, not suppressed. One indexed look."""
+    allowed = select(col(Subscriber.id)).where(
+        col(Subscriber.key) == key,
+        col(Subscriber.may_mail),
+        ~select(col(Suppression.id)).where(col(Suppression.key) == key).exists(),
+    )
+    return session.execute(allowed).first() is not None
+
+
+def history(session: Session, subscriber_id: int) -> list[Consent]:
+    """Everything this person said, oldest first."""
+    entries = select(Consent).where(col(Consent.subscriber_id) == subscriber_id).order_by(col(Consent.id))
+    return list(session.scalars(entries))
