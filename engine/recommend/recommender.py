@@ -1,0 +1,152 @@
+"""Picks for people: everything of this room put together.
+
+A Recommender is one consistent view of a moment: the catalogue, everybody's newest signals, the trend and a model.
+It holds arrays only; whoever builds it reads the database (`campaigns.view`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from engine.assortment import CatalogColumns
+from engine.recommend import explain, rank
+from engine.recommend.explain import Why
+from engine.recommend.factors import Factors
+from engine.recommend.features import Attributes, FloatArray, describe
+from engine.recommend.guardrails import Guardrails
+from engine.recommend.profile import Histories, histories, profiles
+from engine.recommend.trend import recent_popularity, standardised
+from subscribers.signals import Signals
+
+PEOPLE_A_BATCH = 1_000  # a batch of scores at 10,000 products is 40 MB
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One product chosen for one person. score is comparable within one person's list only."""
+
+    sku_id: int
+    score: float
+    why: Why
+
+
+@dataclass(frozen=True)
+class PersonPicks:
+    """The picks of one person, best first; the first is the hero. May be empty: nothing is left to recommend."""
+
+    subscriber_id: int
+    picks: tuple[Pick, ...]
+
+
+@dataclass
+class Recommender:
+    """Picks for anyone, at the moment `now` (seconds since 1970), which is the newest signal's time.
+
+    Trends and recency are measured from the newest signal, not from the wall clock: a shop that imports its orders
+    once a week, or a file from 2011, must not look as if everybody had left.
+    """
+
+    catalog: CatalogColumns
+    signals: Signals
+    factors: Factors
+    now: int
+    removed: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        return describe(self.catalog)
+
+    @cached_property
+    def trend(self) -> FloatArray:
+        """(m,) standardised recent popularity."""
+        positions = self.catalog.positions(self.signals.sku)
+        return standardised(recent_popularity(self.signals, positions, len(self.catalog), now=self.now))
+
+    @cached_property
+    def histories(self) -> Histories:
+        positions = self.catalog.positions(self.signals.sku)
+        return histories(self.signals, positions, len(self.catalog), now=self.now)
+
+    def picks_for(
+        self, people: NDArray[np.int64], personalised: NDArray[np.bool_], count: int
+    ) -> Iterator[PersonPicks]:
+        """The picks of each person, in the order given, in batches: memory is bounded by the batch.
+
+        people: (n,) subscriber ids. personalised: (n,) whether each allows it; the others get the trend alone.
+        """
+        for start in range(0, len(people), PEOPLE_A_BATCH):
+            part = slice(start, start + PEOPLE_A_BATCH)
+            yield from self._batch(people[part], personalised[part], count)
+
+    def _batch(self, people: NDArray[np.int64], personalised: NDArray[np.bool_], count: int) -> Iterator[PersonPicks]:
+        rows = np.where(personalised, self.histories.rows_of(people), -1)
+        profile = self._profiles(rows)
+        liking = self._liking(people, personalised, profile)
+        scores = liking + np.float32(self.factors.recipe.trend_weight) * self.trend
+        guardrails = Guardrails(self.catalog.sellable)
+        for rule, cells in guardrails.apply(scores, select_rows(self.histories.bought, rows)).items():
+            self.removed[rule] = self.removed.get(rule, 0) + cells
+        chosen = rank.best(scores, count)
+        average = liking.mean(axis=1) if liking.size else np.zeros(len(people))
+        for row, subscriber_id in enumerate(people):
+            columns = [int(column) for column in chosen[row] if column >= 0]
+            labels = _cells(profile, row)
+            picks = tuple(
+                Pick(
+                    sku_id=int(self.catalog.sku[column]),
+                    score=round(float(scores[row, column]), 4),
+                    why=self._why(labels, column, float(liking[row, column] - average[row])),
+                )
+                for column in columns
+            )
+            yield PersonPicks(int(subscriber_id), picks)
+
+    def _profiles(self, rows: NDArray[np.int64]) -> sp.csr_matrix:
+        """(n, a) under the model's own names; empty rows for people without a history."""
+        own = profiles(select_rows(self.histories.interest, rows), self.attributes)
+        return Attributes(self.attributes.names, own).aligned_to(self.factors.names)
+
+    def _liking(self, people: NDArray[np.int64], personalised: NDArray[np.bool_], profile: sp.csr_matrix) -> FloatArray:
+        """(n, m) what the model says, 0 for people who are not to be personalised, or of whom nothing is known."""
+        vectors, bias = self._item_vectors
+        users = self.factors.users(np.where(personalised, people, -1), profile)
+        liking = users @ vectors.T + bias
+        liking[~users.any(axis=1)] = 0.0
+        return np.asarray(liking, dtype=np.float32)
+
+    @cached_property
+    def _item_vectors(self) -> tuple[FloatArray, FloatArray]:
+        return self.factors.items(self.catalog.sku, self.attributes)
+
+    @cached_property
+    def _described(self) -> list[dict[int, float]]:
+        aligned = self.attributes.aligned_to(self.factors.names)
+        return [_cells(aligned, row) for row in range(aligned.shape[0])]
+
+    def _why(self, labels: dict[int, float], column: int, above_average: float) -> Why:
+        from_trend = max(self.factors.recipe.trend_weight * float(self.trend[column]), 0.0)
+        whole = from_trend + max(above_average, 0.0)
+        share = from_trend / whole if whole else 0.0
+        return explain.why(labels, self._described[column], self.factors.names, share)
+
+
+def select_rows(matrix: sp.csr_matrix, rows: NDArray[np.int64]) -> sp.csr_matrix:
+    """The given rows of a matrix; −1 gives an empty one."""
+    if not matrix.shape[0]:
+        return sp.csr_matrix((len(rows), matrix.shape[1]), dtype=matrix.dtype)
+    there = rows >= 0
+    picked = matrix[np.where(there, rows, 0)]
+    if not there.all():
+        keep = sp.diags_array(there.astype(matrix.dtype))
+        picked = (keep @ picked).tocsr()
+        picked.eliminate_zeros()
+    return picked
+
+
+def _cells(matrix: sp.csr_matrix, row: int) -> dict[int, float]:
+    start, end = matrix.indptr[row], matrix.indptr[row + 1]
+    return dict(zip(matrix.indices[start:end].tolist(), matrix.data[start:end].tolist(), strict=True))

@@ -1,0 +1,44 @@
+"""Products as a template sees them: plain text and numbers, ready to print."""
+
+from urllib.parse import urljoin
+
+from engine.catalog import Product
+from engine.render.compose import Card
+
+IMAGE_SIZE = 600  # pixels; what we draw, and what a picture of unknown size is shown as
+SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
+LONGEST_DESCRIPTION = 220
+
+
+def card(product: Product, *, public_url: str) -> Card:
+    """The card of a product. A picture we drew ("media/…") gets its public address."""
+    return {
+        "title": product.title,
+        "description": shortened(product.description),
+        "link": product.link or public_url,
+        "image": urljoin(public_url.rstrip("/") + "/", product.image_link),
+        "image_width": IMAGE_SIZE,
+        "image_height": IMAGE_SIZE,
+        "alt": product.title,
+        "price": money(product.price_minor, product.currency),
+        "brand": product.brand,
+    }
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount in words a reader knows.
+
+    >>> money(2450, "EUR"), money(999, "CHF")
+    ('€24.50', 'CHF 9.99')
+    """
+    amount = f"{minor // 100:,}.{minor % 100:02d}"
+    return f"{SYMBOLS[currency]}{amount}" if currency in SYMBOLS else f"{currency} {amount}"
+
+
+def shortened(text: str) -> str:
+    """The description up to the end of a sentence, or of a word, within 220 characters."""
+    if len(text) <= LONGEST_DESCRIPTION:
+        return text
+    start = text[:LONGEST_DESCRIPTION]
+    end = start.rfind(". ")
+    return start[: end + 1] if end > 0 else start.rsplit(" ", 1)[0] + "…"

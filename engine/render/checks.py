@@ -1,0 +1,61 @@
+"""What every finished mail must have. Errors stop a send; warnings are counted."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+from engine.render.compose import Mail, Sender
+
+GMAIL_CLIPS_AT = 102 * 1024  # bytes of HTML; what follows, unsubscribe link included, is hidden behind a link
+LONGEST_SUBJECT = 200
+_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+_LEFTOVER = re.compile(r"\{\{|\{%|hpMARK\d|\bundefined\b(?=\s*<)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""\b(alt|width|height|src)\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a mail. severity: "error" stops the send, "warning" does not."""
+
+    severity: str
+    check: str
+    detail: str
+
+
+def check(mail: Mail, sender: Sender, unsubscribe_url: str) -> list[Finding]:
+    """Everything wrong with this mail, errors first."""
+    found = [*_errors(mail, sender, unsubscribe_url), *_warnings(mail)]
+    return sorted(found, key=lambda finding: finding.severity)
+
+
+def _errors(mail: Mail, sender: Sender, unsubscribe_url: str) -> Iterator[Finding]:
+    if escape(unsubscribe_url) not in mail.html:
+        yield Finding("error", "unsubscribe link", "is missing from the HTML")
+    if unsubscribe_url not in mail.text:
+        yield Finding("error", "unsubscribe link", "is missing from the text part")
+    if not sender.postal_address or escape(sender.postal_address, quote=False) not in mail.html.replace("&#39;", "'"):
+        yield Finding("error", "postal address", "is missing from the HTML")
+    if not mail.subject:
+        yield Finding("error", "subject", "is empty")
+    elif len(mail.subject) > LONGEST_SUBJECT:
+        yield Finding(
+            "error", "subject", f"has {len(mail.subject)} characters; at most {LONGEST_SUBJECT} are shown anywhere"
+        )
+    for part, text in (("subject", mail.subject), ("HTML", mail.html), ("text part", mail.text)):
+        leftover = _LEFTOVER.search(text)
+        if leftover:
+            yield Finding("error", "unresolved variable", f"{leftover[0]!r} in the {part}")
+    for image in _IMAGE.findall(mail.html):
+        attributes = {name.lower(): value[1:-1] for name, value in _ATTRIBUTE.findall(image)}
+        missing = [name for name in ("src", "alt", "width", "height") if not attributes.get(name)]
+        if missing:
+            yield Finding("error", "image", f"has no {', '.join(missing)}: {attributes.get('src', image)[:80]}")
+
+
+def _warnings(mail: Mail) -> Iterator[Finding]:
+    size = len(mail.html.encode())
+    if size > GMAIL_CLIPS_AT:
+        yield Finding("warning", "size", f"{size // 1024} KB of HTML; Gmail hides what comes after 102 KB")
+    if not mail.preheader:
+        yield Finding("warning", "preheader", "is empty: inboxes show the first words of the mail instead")
