@@ -1,0 +1,135 @@
+"""Claim, hand over, record: the mails of a planned run leave the house, each exactly once."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, update
+from sqlmodel import Session, col
+
+from campaigns import leases, ledger
+from campaigns.errors import BytesChanged, TransportUnavailable, WrongState
+from campaigns.letters import Writer
+from campaigns.mime import Envelope
+from campaigns.models import Message, MessageState, Run, RunState
+from campaigns.plan import find_run, frozen_writer, row_of
+from campaigns.transports import InDoubt, Refused, Transport
+from subscribers.database import writing
+
+CLAIM = 100  # messages a claim: a crash leaves at most these claimed, and they go back to planned at the next start
+RENEW_AFTER = timedelta(seconds=10)
+
+Clock = Callable[[], datetime]
+Progress = Callable[[int, int], None]
+"""Called with (messages done, messages in all)."""
+
+
+def send_run(
+    database: Engine, run_id: int, transport: Transport, *, clock: Clock, progress: Progress | None = None
+) -> dict[str, int]:
+    """Send what the plan holds and is still open. Returns the totals by state; the run is finished when none is open.
+
+    Safe to call again after a crash at any point: what was accepted is not sent again, what was in the air is
+    in doubt unless the transport knows better. Raises WrongState, BytesChanged, TransportUnavailable.
+    """
+    with writing(database) as session:
+        run = find_run(session, run_id)
+        _begin(session, run, clock())
+        writer = frozen_writer(session, run)
+        try:
+            with transport:
+                _recover(session, run_id, transport, clock())
+                _send_all(session, run_id, writer, transport, clock=clock, progress=progress)
+        finally:
+            session.rollback()
+            _end(session, run_id, now=clock())
+        return ledger.totals(session, run_id)
+
+
+def _begin(session: Session, run: Run, now: datetime) -> None:
+    if run.state not in (RunState.PLANNED, RunState.SENDING, RunState.FINISHED):
+        raise WrongState(f"run {run.id} is {run.state}; only a planned run can be sent")
+    if not leases.take(session, run, RunState.SENDING, now=now):
+        raise WrongState(f"run {run.id} is being sent by {run.owner}; wait for it or stop that process first")
+
+
+def _recover(session: Session, run_id: int, transport: Transport, now: datetime) -> None:
+    """Settle what an earlier sender left when it died."""
+    for identity, message_id in ledger.left_by_the_dead(session, run_id):
+        known = transport.arrived(message_id)
+        if known is None:
+            ledger.doubt(session, identity, "the sender died while handing it over")
+        elif known:
+            ledger.settle(session, identity, MessageState.ACCEPTED, "found at the transport after a crash", at=now)
+        else:
+            ledger.release(session, identity)
+
+
+def _send_all(
+    session: Session,
+    run_id: int,
+    writer: Writer,
+    transport: Transport,
+    *,
+    clock: Clock,
+    progress: Progress | None,
+) -> None:
+    counts = ledger.totals(session, run_id)
+    waiting, done = sum(counts.get(state, 0) for state in ledger.CLAIMABLE), 0
+    owner, renewed = leases.this_process(), clock()
+    again = [MessageState.DEFERRED]
+    while rows := ledger.claim(session, run_id, owner, CLAIM, again=again):
+        again = []  # what is deferred in this pass waits for the next one
+        for row in rows:
+            _send_one(session, row._mapping, writer, transport, clock)
+            done += 1
+        if progress:
+            progress(done, max(waiting, done))
+        if clock() - renewed > RENEW_AFTER:
+            renewed = clock()
+            leases.renew(session, run_id, now=renewed)
+
+
+def _send_one(session: Session, row: Any, writer: Writer, transport: Transport, clock: Clock) -> None:
+    """One message through its states. The order is the promise: consent is read in the commit before the data."""
+    message = writer.write(row_of(row)).message
+    if hashlib.sha256(message).hexdigest() != row["sha256"]:
+        ledger.release(session, row["id"])
+        raise BytesChanged(f"message {row['id']} has other bytes than its plan; plan the campaign anew")
+    try:
+        transport.offer(Envelope(writer.content.sender.address, row["address"]))
+        if not ledger.begin_handover(session, row["id"], row["key"]):
+            transport.withdraw()
+            return
+        reply = transport.hand_over(message, row["message_id"])
+    except Refused as refusal:
+        state = MessageState.FAILED if refusal.permanent else MessageState.DEFERRED
+        ledger.settle(session, row["id"], state, refusal.reply, at=clock())
+    except InDoubt as lost:
+        ledger.doubt(session, row["id"], str(lost))
+    except TransportUnavailable:
+        ledger.release(session, row["id"])
+        raise
+    else:
+        ledger.settle(session, row["id"], MessageState.ACCEPTED, reply, at=clock())
+
+
+def _end(session: Session, run_id: int, *, now: datetime) -> None:
+    """sending → finished when no message is open, and the lease is given back either way. Commits.
+
+    A run with deferred or unsent messages stays open: sending it again goes on with them.
+    """
+    counts = ledger.totals(session, run_id)
+    open_messages = sum(counts.get(state, 0) for state in (*ledger.OPEN, MessageState.DEFERRED))
+    values: dict[str, Any] = {"owner": "", "alive_at": now}
+    if not open_messages:
+        values |= {"state": RunState.FINISHED, "finished_at": now}
+        session.execute(
+            update(Message)
+            .where(col(Message.run_id) == run_id)
+            .values(claimed_by="")
+            .where(col(Message.claimed_by) != "")
+        )
+    session.execute(update(Run).where(col(Run.id) == run_id).values(**values))
+    session.commit()

@@ -1,0 +1,153 @@
+"""Make and change campaigns: every change is one committed transaction, and a bad definition changes nothing."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from campaigns import calendar
+from campaigns.errors import CampaignInvalid, CampaignUnknown, WrongState
+from campaigns.models import Campaign, CampaignState
+from engine.errors import EngineError
+from engine.render.environment import TemplateFolders, TemplateSheet
+
+MOST_PICKS = 12
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_MOVES = {
+    "pause": ([CampaignState.SCHEDULED], CampaignState.PAUSED),
+    "resume": ([CampaignState.PAUSED], CampaignState.SCHEDULED),
+    "cancel": ([CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED], CampaignState.CANCELLED),
+}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a marketer says about a campaign. Empty subject and preheader: the template's own."""
+
+    name: str
+    template: str = "picked-for-you"
+    subject: str = ""
+    preheader: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    picks: int = 5
+    transport: str = "outbox"
+
+
+def find_campaign(session: Session, name: str) -> Campaign:
+    """The campaign of this name. Raises CampaignUnknown."""
+    campaign = session.scalars(select(Campaign).where(col(Campaign.name) == name)).first()
+    if campaign is None:
+        names = ", ".join(session.scalars(select(col(Campaign.name)).order_by(col(Campaign.name)))) or "none yet"
+        raise CampaignUnknown(f"there is no campaign {name!r}; there are: {names}")
+    return campaign
+
+
+def list_campaigns(session: Session) -> list[Campaign]:
+    """All campaigns, by name."""
+    return list(session.scalars(select(Campaign).order_by(col(Campaign.name))))
+
+
+def save_campaign(session: Session, definition: Definition, templates: TemplateFolders, *, now: datetime) -> Campaign:
+    """Make the campaign, or change the one of this name; commits. Raises CampaignInvalid, WrongState."""
+    sheet = _check(definition, templates)
+    campaign = session.scalars(select(Campaign).where(col(Campaign.name) == definition.name)).first()
+    if campaign is None:
+        campaign = Campaign(name=definition.name, template=definition.template, subject="", created_at=now)
+    elif campaign.state == CampaignState.CANCELLED:
+        raise WrongState(f"campaign {campaign.name} is cancelled; make a new one")
+    campaign.template, campaign.picks = definition.template, definition.picks
+    campaign.subject = definition.subject or sheet.subject
+    campaign.preheader = definition.preheader or sheet.preheader
+    campaign.variables = json.dumps(dict(definition.variables), sort_keys=True, ensure_ascii=False)
+    campaign.transport = definition.transport
+    session.add(campaign)
+    session.commit()
+    return campaign
+
+
+def definition_from_file(path: Path) -> tuple[Definition, dict[str, Any]]:
+    """(a definition, its [schedule] table) from a TOML file. Raises CampaignInvalid."""
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CampaignInvalid(f"there is no file {str(path)!r}; check the path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CampaignInvalid(f"{path.name} is not TOML: {error}") from None
+    schedule = plain.pop("schedule", {})
+    unknown = set(plain) - set(Definition.__dataclass_fields__)
+    if unknown or "name" not in plain:
+        problem = f"has an unknown field {sorted(unknown)[0]!r}" if unknown else "has no name"
+        raise CampaignInvalid(
+            f"{path.name} {problem}; fields are: {', '.join(Definition.__dataclass_fields__)}, schedule"
+        )
+    return Definition(**plain), schedule
+
+
+def schedule(
+    session: Session, name: str, *, now: datetime, at: str = "", cron: str = "", time_zone: str = "UTC"
+) -> Campaign:
+    """Set when the campaign goes out: once (`at`) or again and again (`cron`), in a time zone; commits.
+
+    Raises CampaignInvalid for a time in the past, or neither or both of the two.
+    """
+    campaign = find_campaign(session, name)
+    if campaign.state == CampaignState.CANCELLED:
+        raise WrongState(f"campaign {name} is cancelled; make a new one")
+    if bool(at) == bool(cron):
+        raise CampaignInvalid("say either when (--at) or how often (--cron)")
+    moment = calendar.local_time(at, time_zone) if at else calendar.next_due(cron, time_zone, after=now)
+    if moment <= now:
+        raise CampaignInvalid(f"{at} {time_zone} is in the past; it is {now:%Y-%m-%d %H:%M} UTC")
+    campaign.cron, campaign.time_zone, campaign.next_due = cron, time_zone, moment
+    campaign.state = CampaignState.SCHEDULED
+    session.add(campaign)
+    session.commit()
+    return campaign
+
+
+def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign:
+    """pause, resume or cancel a campaign; commits. Raises WrongState.
+
+    What came due while it was paused is not sent afterwards: a cron goes on with its next time, and a single date
+    that has passed must be set anew.
+    """
+    campaign = find_campaign(session, name)
+    allowed, after = _MOVES[action]
+    if campaign.state not in allowed:
+        raise WrongState(f"campaign {name} is {campaign.state}; {action} needs one that is {' or '.join(allowed)}")
+    if action == "resume":
+        if campaign.cron:
+            campaign.next_due = calendar.next_due(campaign.cron, campaign.time_zone, after=now)
+        elif campaign.next_due is None or campaign.next_due <= now:
+            raise WrongState(f"the date of campaign {name} has passed; schedule it anew")
+    campaign.state = after
+    session.add(campaign)
+    session.commit()
+    return campaign
+
+
+def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:
+    if not _NAME.fullmatch(definition.name):
+        raise CampaignInvalid(f"name {definition.name[:70]!r}: use small letters, digits and hyphens, at most 63")
+    try:
+        sheet = templates.sheet(definition.template)
+    except EngineError as error:
+        raise CampaignInvalid(str(error)) from None
+    unknown = set(definition.variables) - set(sheet.defaults())
+    if unknown:
+        known = ", ".join(sheet.defaults()) or "none"
+        raise CampaignInvalid(f"template {sheet.name} has no variable {sorted(unknown)[0]!r}; it has: {known}")
+    if any(not isinstance(value, str) for value in definition.variables.values()):
+        raise CampaignInvalid("variables are texts; put them in quotes")
+    if not 1 <= definition.picks <= MOST_PICKS:
+        raise CampaignInvalid(f"picks must be 1 to {MOST_PICKS}, not {definition.picks}")
+    if definition.transport not in ("outbox", "smtp"):
+        raise CampaignInvalid(f"there is no transport {definition.transport!r}; there are: outbox, smtp")
+    return sheet

@@ -1,0 +1,126 @@
+"""The state machine of a Message: every move is one function here, and each commits.
+
+planned ─ claim ─► claimed ─ begin_handover ─► handing_over ─ settle ─► accepted | deferred | failed
+                      │                             │
+                      └► suppressed                 └ (we died) ─► in_doubt
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlmodel import Session, col
+
+from campaigns.models import Attempt, Message, MessageState
+from subscribers import consent
+
+CLAIMABLE = (MessageState.PLANNED, MessageState.DEFERRED)
+OPEN = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.HANDING_OVER)
+
+
+def claim(
+    session: Session, run_id: int, owner: str, count: int, *, again: Sequence[MessageState]
+) -> list[Row[*tuple[object, ...]]]:
+    """planned → claimed, for up to `count` messages in the order of their ids. Returns what a letter is made from.
+
+    again: further states to take messages from, such as `deferred` at the first pass of a resumed run.
+    """
+    wanted = (
+        select(col(Message.id))
+        .where(col(Message.run_id) == run_id, col(Message.state).in_([MessageState.PLANNED, *again]))
+        .order_by(col(Message.id))
+        .limit(count)
+        .with_for_update(skip_locked=True)  # on PostgreSQL two senders take different rows; SQLite has one writer
+    )
+    ids = list(session.scalars(wanted))
+    session.execute(
+        update(Message).where(col(Message.id).in_(ids)).values(state=MessageState.CLAIMED, claimed_by=owner)
+    )
+    columns = ("id", "key", "address", "given_name", "language", "picks", "message_id", "token", "sha256")
+    rows = session.execute(
+        select(*(getattr(Message, name) for name in columns)).where(col(Message.id).in_(ids)).order_by(col(Message.id))
+    ).all()
+    session.commit()
+    return list(rows)
+
+
+def begin_handover(session: Session, message_id: int, key: str) -> bool:
+    """claimed → handing_over, unless the person has said no: then claimed → suppressed. Commits either way.
+
+    The last moment at which a refusal can win: after this commit the data may be on the wire, and a crash leaves
+    the message in doubt (RFC 5321 section 4.2.5, RFC 1047). Returns False when it was suppressed instead.
+    """
+    allowed = consent.may_mail(session, key)
+    state, reason = (
+        (MessageState.HANDING_OVER, "") if allowed else (MessageState.SUPPRESSED, "opted out after planning")
+    )
+    _move(session, message_id, MessageState.CLAIMED, state, reason)
+    session.commit()
+    return allowed
+
+
+def settle(session: Session, message_id: int, state: MessageState, reply: str, *, at: datetime) -> None:
+    """handing_over or claimed → accepted, deferred or failed, with the other side's words. Commits."""
+    reason = "" if state is MessageState.ACCEPTED else reply[:200]
+    session.execute(
+        update(Message)
+        .where(col(Message.id) == message_id, col(Message.state).in_([MessageState.CLAIMED, MessageState.HANDING_OVER]))
+        .values(state=state, reason=reason, claimed_by="")
+    )
+    session.execute(insert(Attempt), [{"message_id": message_id, "at": at, "outcome": state, "reply": reply[:1000]}])
+    session.commit()
+
+
+def release(session: Session, message_id: int) -> None:
+    """claimed or handing_over → planned: certainly not handed over, to be tried again. Commits."""
+    session.execute(
+        update(Message)
+        .where(col(Message.id) == message_id, col(Message.state).in_([MessageState.CLAIMED, MessageState.HANDING_OVER]))
+        .values(state=MessageState.PLANNED, claimed_by="")
+    )
+    session.commit()
+
+
+def doubt(session: Session, message_id: int, reason: str) -> None:
+    """handing_over → in_doubt: nobody can know whether it arrived. Commits."""
+    _move(session, message_id, MessageState.HANDING_OVER, MessageState.IN_DOUBT, reason[:200])
+    session.commit()
+
+
+def left_by_the_dead(session: Session, run_id: int) -> list[tuple[int, str]]:
+    """claimed → planned for a run whose sender is gone; commits. Returns (id, Message-ID) of those it was handing
+    over, which the caller must settle one by one."""
+    session.execute(
+        update(Message)
+        .where(col(Message.run_id) == run_id, col(Message.state) == MessageState.CLAIMED)
+        .values(state=MessageState.PLANNED, claimed_by="")
+    )
+    session.commit()
+    handing = select(col(Message.id), col(Message.message_id)).where(
+        col(Message.run_id) == run_id, col(Message.state) == MessageState.HANDING_OVER
+    )
+    return [(identity, message_id) for identity, message_id in session.execute(handing) if identity is not None]
+
+
+def totals(session: Session, run_id: int) -> dict[str, int]:
+    """How many messages of the run are in each state."""
+    counted = select(col(Message.state), func.count()).where(col(Message.run_id) == run_id).group_by(col(Message.state))
+    return dict(session.execute(counted).tuples().all())
+
+
+def reasons(session: Session, run_id: int, state: MessageState) -> dict[str, int]:
+    """How many messages of this state there are for each reason."""
+    counted = (
+        select(col(Message.reason), func.count())
+        .where(col(Message.run_id) == run_id, col(Message.state) == state)
+        .group_by(col(Message.reason))
+    )
+    return dict(session.execute(counted).tuples().all())
+
+
+def _move(session: Session, message_id: int, before: MessageState, after: MessageState, reason: str) -> None:
+    session.execute(
+        update(Message)
+        .where(col(Message.id) == message_id, col(Message.state) == before)
+        .values(state=after, reason=reason)
+    )

@@ -1,0 +1,138 @@
+"""The tables of this room: Campaign, Run, Message, Attempt, Frozen."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from subscribers.models import utc_column
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands with the scheduler."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+class RunState(StrEnum):
+    """planning → planned → sending → finished; `cancelled` from anywhere before the end."""
+
+    PLANNING = "planning"
+    PLANNED = "planned"
+    SENDING = "sending"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class MessageState(StrEnum):
+    """What became of one person's mail. Moves are made only in `campaigns.ledger`.
+
+    skipped: gets nothing, `reason` says why. in_doubt: we died while the mail was on the wire; nobody can know
+    whether it arrived.
+    """
+
+    SKIPPED = "skipped"
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    HANDING_OVER = "handing_over"
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    IN_DOUBT = "in_doubt"
+
+
+class Campaign(SQLModel, table=True):
+    """What to send, to whom, when. `cron` with `time_zone`, or `next_due` alone for once.
+
+    variables: the template's variables as JSON. picks: products a mail, hero included.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(max_length=64, unique=True)
+    template: str = Field(max_length=100)
+    subject: str = Field(max_length=500)
+    preheader: str = Field(default="", max_length=500)
+    variables: str = Field(default="{}")
+    picks: int = Field(default=5)
+    transport: str = Field(default="outbox", max_length=16)
+    state: str = Field(default=CampaignState.DRAFT, max_length=16)
+    cron: str = Field(default="", max_length=100)
+    time_zone: str = Field(default="UTC", max_length=64)
+    next_due: datetime | None = utc_column(default=None, nullable=True, index=True)
+    created_at: datetime = utc_column()
+
+
+class Run(SQLModel, table=True):
+    """One execution of one occurrence of a campaign; the unique pair is what makes it run once.
+
+    planned_at is the run's `now`: everything in it, dates included, is computed for that moment. The three …_sha256
+    name what was frozen (table Frozen); manifest_sha256 covers every message's hash. unattended: the scheduler takes it
+    to its end. owner and alive_at are a lease: whoever works on the run renews it.
+    """
+
+    __table_args__ = (UniqueConstraint("campaign_id", "occurrence"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id")
+    occurrence: datetime = utc_column()
+    state: str = Field(default=RunState.PLANNING, max_length=16, index=True)
+    planned_at: datetime = utc_column()
+    finished_at: datetime | None = utc_column(default=None, nullable=True)
+    model: str = Field(default="", max_length=64)
+    template_sha256: str = Field(default="", max_length=64)
+    cards_sha256: str = Field(default="", max_length=64)
+    content_sha256: str = Field(default="", max_length=64)
+    manifest_sha256: str = Field(default="", max_length=64)
+    unattended: bool = Field(default=False)
+    owner: str = Field(default="", max_length=100)
+    alive_at: datetime = utc_column()
+
+
+class Message(SQLModel, table=True):
+    """One person's row in a run: frozen at planning, except for its state.
+
+    picks: JSON list of [sku_id, score, reason, sentence], the hero first. token: of the unsubscribe link, so that a
+    rotated signing key changes no frozen mail. sha256: of the whole message as bytes.
+    """
+
+    __table_args__ = (UniqueConstraint("run_id", "subscriber_id"), Index("ix_message_state", "run_id", "state"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="run.id")
+    subscriber_id: int = Field(foreign_key="subscriber.id", index=True)
+    state: str = Field(max_length=16)
+    reason: str = Field(default="", max_length=200)
+    key: str = Field(max_length=32)
+    address: str = Field(default="", max_length=320)
+    given_name: str = Field(default="", max_length=200)
+    language: str = Field(default="en", max_length=35)
+    picks: str = Field(default="[]")
+    hero_sku_id: int | None = Field(default=None)
+    message_id: str = Field(default="", max_length=200)
+    token: str = Field(default="", max_length=200)
+    sha256: str = Field(default="", max_length=64)
+    claimed_by: str = Field(default="", max_length=100)
+
+
+class Attempt(SQLModel, table=True):
+    """One try to hand a message over, and what the other side said."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    at: datetime = utc_column()
+    outcome: str = Field(max_length=16)
+    reply: str = Field(default="", max_length=1000)
+
+
+class Frozen(SQLModel, table=True):
+    """Something a run was made from, by the SHA-256 of its text: a template, the product cards, the settings."""
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    kind: str = Field(max_length=16)
+    body: bytes = Field(sa_type=LargeBinary, description="zlib-compressed UTF-8")

@@ -1,0 +1,255 @@
+"""Decide and freeze: one row per person, with their picks or the one reason why they get nothing."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, delete, exists, insert, select, update
+from sqlmodel import Session, col
+
+from campaigns import leases, ledger
+from campaigns.errors import RunUnknown, WrongState
+from campaigns.freeze import freeze, thaw
+from campaigns.letters import Row, Writer
+from campaigns.models import Campaign, Message, MessageState, Run, RunState
+from campaigns.settings import Settings
+from campaigns.view import recommender
+from engine.catalog import Product
+from engine.errors import TemplateMissing
+from engine.recommend.recommender import PersonPicks, Recommender
+from engine.render.cards import card
+from engine.render.compose import Card, Content
+from engine.render.inline import inline_template
+from subscribers.database import reading, writing
+from subscribers.links import UNSUBSCRIBE, LinkSigner
+from subscribers.models import Subscriber, Suppression
+from subscribers.secrets import Secrets
+
+PEOPLE_A_BATCH = 1_000
+OPTED_OUT, NO_CONSENT, NO_PICKS = "opted out", "no consent to mail", "nothing left to recommend"
+
+Progress = Callable[[int, int], None]
+"""Called with (people done, people in all)."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A subscriber as planning sees them."""
+
+    id: int
+    key: str
+    address: str
+    given_name: str
+    language: str
+    may_personalise: bool
+    skip: str
+
+
+def begin_run(
+    session: Session, campaign: Campaign, occurrence: datetime, *, now: datetime, unattended: bool = False
+) -> Run:
+    """Claim this occurrence of the campaign; commits. Raises sqlalchemy's IntegrityError when it is claimed already."""
+    assert campaign.id is not None  # it came from the database
+    run = Run(
+        campaign_id=campaign.id,
+        occurrence=occurrence,
+        planned_at=now,
+        unattended=unattended,
+        owner=leases.this_process(),
+        alive_at=now,
+    )
+    session.add(run)
+    session.commit()
+    return run
+
+
+def plan_run(
+    database: Engine, run_id: int, settings: Settings, secrets: Secrets, *, progress: Progress | None = None
+) -> Run:
+    """Fill a run in state `planning`: rows for everybody, what they are made from, and the manifest over it all.
+
+    Rows are written in batches and count only once the run is `planned`; a run that died half-way is planned from
+    the start, for the same moment. Raises WrongState when the run is planned already.
+    """
+    with reading(database) as session:
+        run, campaign = _run_and_campaign(session, run_id)
+        view, model = recommender(session, settings.models, now=run.planned_at)
+        content = make_content(campaign, settings)
+        cards = make_cards(session, content.public_url)
+        people = list(audience(session))
+    writer = Writer(content, cards, date=run.planned_at)
+    _clear(database, run_id)
+    manifest = hashlib.sha256()
+    done = 0
+    for batch in _batches(people):
+        picks = picks_of(batch, view, campaign.picks)
+        rows = [
+            draft_row(run, person, found, secrets=secrets, domain=writer.sender_domain)
+            for person, found in zip(batch, picks, strict=True)
+        ]
+        for row in rows:
+            if not row["reason"]:
+                row["sha256"] = hashlib.sha256(writer.write(row_of(row)).message).hexdigest()
+            manifest.update(f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n".encode())
+        with writing(database) as session:
+            session.execute(insert(Message), rows)
+            session.commit()
+        done += len(batch)
+        if progress:
+            progress(done, len(people))
+    with writing(database) as session:
+        frozen = {
+            "content_sha256": freeze(session, "content", content.as_plain()),
+            "cards_sha256": freeze(session, "cards", {str(sku_id): dict(card) for sku_id, card in cards.items()}),
+            "template_sha256": hashlib.sha256(content.source.encode()).hexdigest(),
+        }
+        _finish(session, run_id, {"model": model, "manifest_sha256": manifest.hexdigest(), **frozen})
+        return _run_and_campaign(session, run_id)[0]
+
+
+def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
+    """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any."""
+    suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
+    names = ("id", "key", "address", "given_name", "language", "may_mail", "may_personalise")
+    query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed")).order_by(
+        col(Subscriber.id)
+    )
+    if only is not None:
+        query = query.where(col(Subscriber.id) == only)
+    for row in session.execute(query):
+        skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
+        yield Person(row.id, row.key, row.address, row.given_name, row.language, row.may_personalise, skip)
+
+
+def make_content(campaign: Campaign, settings: Settings) -> Content:
+    """What all mails of the campaign have in common, from the template as it is now. Raises TemplateBroken."""
+    folders = settings.templates
+    sheet = folders.sheet(campaign.template)
+    template = inline_template(folders.sandbox(), folders.source, f"{campaign.template}.html")
+    try:
+        plain = folders.source(f"{campaign.template}.txt")
+    except TemplateMissing:
+        plain = folders.source("layouts/plain.txt")
+    return Content(
+        template=campaign.template,
+        source=template.source,
+        inlined=template.once,
+        plain=plain,
+        subject=campaign.subject or sheet.subject,
+        preheader=campaign.preheader or sheet.preheader,
+        variables=sheet.defaults() | json.loads(campaign.variables),
+        sender=settings.sender(),
+        public_url=settings.public_url,
+    )
+
+
+def make_cards(session: Session, public_url: str) -> dict[int, Card]:
+    """The card of every product, by sku_id."""
+    products = session.scalars(select(Product).order_by(col(Product.sku_id)))
+    return {product.sku_id: card(product, public_url=public_url) for product in products}
+
+
+def frozen_writer(session: Session, run: Run) -> Writer:
+    """The writer of a planned run, from what was frozen: neither today's template nor today's prices matter."""
+    if not run.content_sha256:
+        raise WrongState(f"run {run.id} is not planned yet; `handpicked plan` does it")
+    cards = {int(sku_id): card for sku_id, card in thaw(session, run.cards_sha256).items()}
+    return Writer(Content.from_plain(thaw(session, run.content_sha256)), cards, date=run.planned_at)
+
+
+def find_run(session: Session, run_id: int) -> Run:
+    """The run with this number. Raises RunUnknown."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise RunUnknown(f"there is no run {run_id}; `handpicked campaign show NAME` lists a campaign's runs")
+    return run
+
+
+def row_of(message: Mapping[str, Any]) -> Row:
+    """The part of a message row that its letter is made from."""
+    return Row(**{name: message[name] for name in Row.__dataclass_fields__})
+
+
+def picks_of(people: list[Person], view: Recommender, count: int) -> Iterator[PersonPicks | None]:
+    """The picks of each person, None for those who are skipped."""
+    asked = [person for person in people if not person.skip]
+    found = view.picks_for(
+        np.array([person.id for person in asked], dtype=np.int64),
+        np.array([person.may_personalise for person in asked], dtype=np.bool_),
+        count,
+    )
+    by_person = {picks.subscriber_id: picks for picks in found}
+    return (by_person.get(person.id) for person in people)
+
+
+def draft_row(run: Run, person: Person, picks: PersonPicks | None, *, secrets: Secrets, domain: str) -> dict[str, Any]:
+    """The row of one person as columns, all but the hash of its letter. domain: the right side of Message-IDs."""
+    skip = person.skip or ("" if picks and picks.picks else NO_PICKS)
+    row: dict[str, Any] = {
+        "run_id": run.id,
+        "subscriber_id": person.id,
+        "state": MessageState.SKIPPED if skip else MessageState.PLANNED,
+        "reason": skip,
+        "key": person.key,
+        **dict.fromkeys(("address", "given_name", "message_id", "token", "sha256", "claimed_by"), ""),
+        "language": person.language,
+        "picks": "[]",
+        "hero_sku_id": None,
+    }
+    if skip or picks is None:
+        return row
+    listed = [[pick.sku_id, pick.score, pick.why.reason, pick.why.sentence] for pick in picks.picks]
+    return row | {
+        "address": person.address,
+        "given_name": person.given_name,
+        "picks": json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
+        "hero_sku_id": picks.picks[0].sku_id,
+        "message_id": f"{_message_number(secrets, run, person.key)}@{domain}",
+        "token": LinkSigner(secrets, UNSUBSCRIBE).sign(person.key),
+    }
+
+
+def _message_number(secrets: Secrets, run: Run, key: str) -> str:
+    """The left side of the Message-ID: fixed for this run and person, and telling nothing about either."""
+    return hmac.new(secrets.suppression, f"message {run.id} {run.occurrence} {key}".encode(), "sha256").hexdigest()[:32]
+
+
+def _run_and_campaign(session: Session, run_id: int) -> tuple[Run, Campaign]:
+    run = find_run(session, run_id)
+    campaign = session.get(Campaign, run.campaign_id)
+    assert campaign is not None  # a foreign key
+    return run, campaign
+
+
+def _clear(database: Engine, run_id: int) -> None:
+    with writing(database) as session:
+        run = find_run(session, run_id)
+        if run.state != RunState.PLANNING:
+            raise WrongState(f"run {run_id} is {run.state}; a plan never changes after it is made")
+        session.execute(delete(Message).where(col(Message.run_id) == run_id))
+        session.commit()
+
+
+def _finish(session: Session, run_id: int, frozen: Mapping[str, str]) -> None:
+    """planning → planned, with everything that was frozen; commits."""
+    session.execute(
+        update(Run)
+        .where(col(Run.id) == run_id, col(Run.state) == RunState.PLANNING)
+        .values(state=RunState.PLANNED, owner="", **frozen)
+    )
+    session.commit()
+
+
+def _batches(people: list[Person]) -> Iterator[list[Person]]:
+    for start in range(0, len(people), PEOPLE_A_BATCH):
+        yield people[start : start + PEOPLE_A_BATCH]
+
+
+def skipped(session: Session, run_id: int) -> dict[str, int]:
+    """How many people get nothing, for each reason."""
+    return ledger.reasons(session, run_id, MessageState.SKIPPED)

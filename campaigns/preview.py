@@ -1,0 +1,74 @@
+"""What one person would get if the campaign went out now: through the same steps as a plan, writing nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from campaigns.errors import WrongState
+from campaigns.letters import Letter, Writer
+from campaigns.models import Campaign, Message, Run
+from campaigns.plan import (
+    Person,
+    audience,
+    draft_row,
+    find_run,
+    frozen_writer,
+    make_cards,
+    make_content,
+    picks_of,
+    row_of,
+)
+from campaigns.settings import Settings
+from campaigns.view import recommender
+from engine.recommend.recommender import Recommender
+from subscribers import roster
+from subscribers.secrets import Secrets
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A letter, and why it is as it is. skip: why the person would get nothing; the letter is None then."""
+
+    address: str
+    skip: str
+    letter: Letter | None
+
+
+class Previewer:
+    """Previews of one campaign: reads the catalogue, signals and model once, then any number of people."""
+
+    def __init__(
+        self, session: Session, campaign: Campaign, settings: Settings, secrets: Secrets, now: datetime
+    ) -> None:
+        self._session, self._campaign, self._secrets = session, campaign, secrets
+        self._view: Recommender
+        self._view, _ = recommender(session, settings.models, now=now)
+        content = make_content(campaign, settings)
+        self._writer = Writer(content, make_cards(session, content.public_url), date=now)
+        self._run = Run(campaign_id=campaign.id or 0, occurrence=now, planned_at=now, alive_at=now)
+
+    def of(self, address: str) -> Preview:
+        """The mail of this person. Raises SubscriberUnknown, TemplateBroken."""
+        subscriber = roster.find(self._session, address, self._secrets)
+        person = next(audience(self._session, only=subscriber.id))
+        return self._preview(person)
+
+    def _preview(self, person: Person) -> Preview:
+        (picks,) = picks_of([person], self._view, self._campaign.picks)
+        row = draft_row(self._run, person, picks, secrets=self._secrets, domain=self._writer.sender_domain)
+        letter = None if row["reason"] else self._writer.write(row_of(row))
+        return Preview(person.address, row["reason"], letter)
+
+
+def planned_letter(session: Session, run_id: int, address: str, secrets: Secrets) -> Preview:
+    """The mail a planned run holds for this person, byte for byte what is sent. Raises RunUnknown, WrongState."""
+    run = find_run(session, run_id)
+    key = secrets.key_of(address)
+    message = session.scalars(select(Message).where(col(Message.run_id) == run_id, col(Message.key) == key)).first()
+    if message is None:
+        raise WrongState(f"run {run_id} has no row for this person; they joined after it was planned")
+    if message.reason and not message.sha256:
+        return Preview(address, message.reason, None)
+    return Preview(address, "", frozen_writer(session, run).write(row_of(message.model_dump())))

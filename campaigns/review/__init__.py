@@ -1,0 +1,1 @@
+"""Look at every mail of a run before anyone gets it."""

@@ -1,0 +1,161 @@
+"""The settings of a workspace: the only reader of the environment and of configuration files.
+
+Each setting is looked for in the environment (HANDPICKED_…), then in `handpicked.toml` of the workspace, then here.
+"""
+
+import json
+import os
+import secrets as random_secrets
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from campaigns.errors import SettingsInvalid
+from engine.render.compose import Sender
+from engine.render.environment import SHIPPED, TemplateFolders
+from subscribers.addresses import usable
+from subscribers.errors import AddressInvalid
+from subscribers.secrets import Secrets
+
+SETTINGS_FILE = "handpicked.toml"
+SECRETS_FILE = "secrets.json"
+
+
+class Settings(BaseSettings):
+    """What can be set. The reference in docs/settings.md is made from these descriptions."""
+
+    model_config = SettingsConfigDict(env_prefix="HANDPICKED_", extra="forbid")
+
+    workspace: Path = Field(default=Path("workspace"), exclude=True, description="The folder everything is kept in.")
+    database_url: str = Field(
+        default="", description="SQLAlchemy address of the database. Empty: an SQLite file in the workspace."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8025",
+        description="Where subscribers reach unsubscribe pages and pictures. Must be https:// before SMTP is used.",
+    )
+    sender_name: str = Field(default="", max_length=200, description="The name mails come from.")
+    sender_address: str = Field(default="", description="The address mails come from.")
+    postal_address: str = Field(
+        default="", max_length=300, description="The sender's postal address; stands in every mail, as the law asks."
+    )
+    website: str = Field(default="", description="The shop's home page, where buttons lead.")
+    currency: str = Field(default="GBP", min_length=3, max_length=3, description="Currency of order files without one.")
+    smtp_host: str = Field(default="", description="Mail server for the smtp transport.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is secured: starttls, tls, or none (loopback only)."
+    )
+    smtp_username: str = Field(default="", description="User name for the mail server; empty for none.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password for the mail server.")
+    train_at: str = Field(default="0 3 * * *", description="When the scheduler trains the model anew: cron, UTC.")
+
+    @field_validator("sender_address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            return usable(value) if value else ""
+        except AddressInvalid as error:
+            raise ValueError(error.reason) from None
+
+    @field_validator("public_url", "website")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// (or http:// on this machine)")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _toml_of(init_settings()))
+
+    @property
+    def database(self) -> str:
+        """The database's address, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.workspace / 'handpicked.db'}"
+
+    @property
+    def models(self) -> Path:
+        """Where trained models are kept."""
+        return self.workspace / "models"
+
+    @property
+    def media(self) -> Path:
+        """Where drawn pictures are kept."""
+        return self.workspace / "media"
+
+    @property
+    def outbox(self) -> Path:
+        """The Maildir of the outbox transport."""
+        return self.workspace / "outbox"
+
+    @property
+    def rejects(self) -> Path:
+        """Where rejected rows of imports are kept."""
+        return self.workspace / "rejects"
+
+    @property
+    def templates(self) -> TemplateFolders:
+        """Where templates are looked for: the workspace's own first."""
+        return TemplateFolders((self.workspace / "templates", SHIPPED))
+
+    def sender(self) -> Sender:
+        """Who mails come from. Raises SettingsInvalid when what every mail needs is not set."""
+        missing = [name for name in ("sender_name", "sender_address", "postal_address") if not getattr(self, name)]
+        if missing:
+            where = self.workspace / SETTINGS_FILE
+            raise SettingsInvalid(f"set {', '.join(missing)} in {where}: no mail can be made without")
+        return Sender(self.sender_name, self.sender_address, self.postal_address, self.website or self.public_url)
+
+
+def load_settings(workspace: Path) -> Settings:
+    """The settings of this workspace; the folder need not exist yet. Raises SettingsInvalid."""
+    try:
+        return Settings(workspace=workspace)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(
+            f"setting {name}: {first['msg']} ({SETTINGS_FILE} or HANDPICKED_{name.upper()})"
+        ) from None
+    except ValueError as error:  # not TOML
+        raise SettingsInvalid(f"{workspace / SETTINGS_FILE} is not TOML: {error}") from None
+
+
+def load_secrets(workspace: Path) -> Secrets:
+    """The workspace's secrets, made at the first call and then kept in a file only its owner can read.
+
+    Two processes that start at once get the same ones: the file is linked into place, and the loser reads it.
+    """
+    path = workspace / SECRETS_FILE
+    if not path.exists():
+        workspace.mkdir(parents=True, exist_ok=True)
+        fresh = workspace / f".{SECRETS_FILE}.{os.getpid()}"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            json.dump(
+                {"suppression": random_secrets.token_hex(32), "signing": [random_secrets.token_urlsafe(32)]}, stream
+            )
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    try:
+        plain: dict[str, Any] = json.loads(path.read_text())
+        return Secrets(bytes.fromhex(plain["suppression"]), tuple(plain["signing"]))
+    except (ValueError, KeyError, TypeError):
+        raise SettingsInvalid(f"{path} is damaged; put back its backup: every link ever sent depends on it") from None
+
+
+def _toml_of(given: dict[str, Any]) -> Path:
+    return Path(given.get("workspace", "workspace")) / SETTINGS_FILE
