@@ -1,0 +1,1 @@
+"""The two faces of Handpicked: the web studio and the command line."""
