@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from campaigns import calendar
 from campaigns.errors import CampaignInvalid, CampaignUnknown, WrongState
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign, CampaignState, Run
 from engine.errors import EngineError
 from engine.render.environment import TemplateFolders, TemplateSheet
 
@@ -52,6 +52,11 @@ def find_campaign(session: Session, name: str) -> Campaign:
 def list_campaigns(session: Session) -> list[Campaign]:
     """All campaigns, by name."""
     return list(session.scalars(select(Campaign).order_by(col(Campaign.name))))
+
+
+def runs_of(session: Session, campaign: Campaign) -> list[Run]:
+    """The runs of a campaign, the newest first."""
+    return list(session.scalars(select(Run).where(col(Run.campaign_id) == campaign.id).order_by(col(Run.id).desc())))
 
 
 def save_campaign(session: Session, definition: Definition, templates: TemplateFolders, *, now: datetime) -> Campaign:

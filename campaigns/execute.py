@@ -17,8 +17,8 @@ from campaigns.models import Campaign, CampaignState, Run, RunState
 from campaigns.plan import begin_run, find_run, plan_run
 from campaigns.review.findings import review_run
 from campaigns.settings import Settings, load_secrets, load_settings
-from campaigns.transports import make_transport
-from subscribers.database import open_database, writing
+from campaigns.transports import Transport, make_transport
+from subscribers.database import open_database, reading, writing
 from subscribers.secrets import Secrets
 
 RETRY_AFTER = timedelta(minutes=15)
@@ -76,13 +76,18 @@ def carry_on(world: World, run_id: int) -> Run:
         review = review_run(world.database, run_id)
         if review.errors:
             raise WrongState(f"run {run_id} is not sent: {review.worst}; see `handpicked review {run_id}`")
-    with writing(world.database) as session:
-        run = find_run(session, run_id)
-        transport = make_transport(_campaign_of(session, run).transport, world.settings)
-    if run.state in (RunState.PLANNED, RunState.SENDING):
-        send_run(world.database, run_id, transport, clock=world.clock)
-    with writing(world.database) as session:
+    if state in (RunState.PLANNING, RunState.PLANNED, RunState.SENDING):
+        send_run(world.database, run_id, transport_of(world, run_id), clock=world.clock)
+    with reading(world.database) as session:
         return find_run(session, run_id)
+
+
+def transport_of(world: World, run_id: int) -> Transport:
+    """The transport of the run's campaign. Raises RunUnknown, SettingsInvalid."""
+    with reading(world.database) as session:
+        campaign = session.get(Campaign, find_run(session, run_id).campaign_id)
+    assert campaign is not None  # a foreign key
+    return make_transport(campaign.transport, world.settings)
 
 
 def unfinished(session: Session, *, now: datetime) -> list[int]:
@@ -99,9 +104,3 @@ def _may_go_on(run: Run, now: datetime) -> bool:
     if run.state == RunState.SENDING and not run.owner:
         return now - run.alive_at >= RETRY_AFTER
     return leases.is_gone(run.owner, run.alive_at, now=now)
-
-
-def _campaign_of(session: Session, run: Run) -> Campaign:
-    campaign = session.get(Campaign, run.campaign_id)
-    assert campaign is not None  # a foreign key
-    return campaign

@@ -54,7 +54,9 @@ def histories(
     interest.sum_duplicates()
     np.minimum(interest.data, 1.0, out=interest.data)
     purchases = signals.kind[named] == Kind.PURCHASE
-    bought = sp.csr_matrix((np.ones(int(purchases.sum()), dtype=np.float32), (rows[purchases], what[purchases])), shape=shape)
+    bought = sp.csr_matrix(
+        (np.ones(int(purchases.sum()), dtype=np.float32), (rows[purchases], what[purchases])), shape=shape
+    )
     bought.sum_duplicates()
     return Histories(people, interest, bought)
 

@@ -1,0 +1,41 @@
+# Two commands are enough: `make demo` and `make test`. `make` alone lists the rest.
+PYTHON ?= python3
+VENV := .venv
+HANDPICKED := $(VENV)/bin/handpicked
+PYTEST := $(VENV)/bin/python -m pytest
+DATA ?=
+WORKSPACE ?= workspace
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo studio test test-fast lint bench
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
+
+setup:  ## .venv with the locked dependencies
+	@$(PYTHON) tools/setup.py $(VENV) requirements.lock
+
+setup-test:
+	@$(PYTHON) tools/setup.py $(VENV) requirements-test.lock
+	@$(VENV)/bin/python tools/test_machine.py
+
+demo: setup  ## the whole job on a sample shop; DATA=orders.csv.gz does it on an order file
+	@$(HANDPICKED) demo --workspace "$(WORKSPACE)" $(if $(DATA),--data "$(DATA)")
+
+studio: setup  ## campaigns and previews in the browser
+	@$(HANDPICKED) studio --workspace "$(WORKSPACE)"
+
+test: setup-test lint  ## everything: linters, types, all tests
+	@$(PYTEST) -q -n $(WORKERS)
+
+test-fast: setup-test  ## the tests of a minute
+	@$(PYTEST) -q -n $(WORKERS) -m "not slow and not browser and not postgres and not orders"
+
+lint: setup-test  ## ruff and mypy
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+bench: setup-test  ## all benchmarks, as tables
+	@for file in benchmarks/[a-z]*.py; do $(VENV)/bin/python $$file || exit 1; done

@@ -1,0 +1,59 @@
+"""`handpicked`: reads the command line, runs one command, and turns errors into one sentence and an exit code.
+
+0: done. 1: done, and there is something to look at. 2: wrong usage or input. 3: a service could not be reached.
+"""
+
+import sys
+
+import typer
+
+from studio.cli import campaign, imports, machine, model, people, runs, serve, template
+from studio.cli.output import complain
+
+app = typer.Typer(
+    name="handpicked",
+    help="Personalised email campaigns: every subscriber gets products picked for them, and nobody who said no a mail.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command(rich_help_panel="Start")(machine.demo)
+app.command(rich_help_panel="Start")(machine.doctor)
+app.add_typer(imports.app, name="import")
+app.command()(model.train)
+app.command()(model.evaluate)
+app.command()(model.recommend)
+app.add_typer(template.app, name="template")
+app.add_typer(campaign.app, name="campaign")
+app.command()(runs.preview)
+app.command()(runs.plan)
+app.command()(runs.review)
+app.command()(runs.send)
+app.command()(runs.run)
+app.command()(runs.status)
+app.command()(people.optout)
+app.add_typer(people.app, name="subscriber")
+app.command()(serve.scheduler)
+app.command()(serve.studio)
+app.command()(machine.bench)
+
+
+def main() -> None:
+    """The entry point. An expected error is one sentence on stderr; only a bug shows a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        complain("stopped; what was committed stays, and the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:  # `handpicked … | head`: the reader has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        from studio.outcomes import exit_code_of, sentence_of
+
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        complain(f"handpicked: {sentence_of(error)}")
+        sys.exit(code)

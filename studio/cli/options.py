@@ -1,0 +1,27 @@
+"""Options and arguments that commands share, and the world they work in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from campaigns.execute import World
+
+Workspace = Annotated[
+    Path,
+    typer.Option("--workspace", envvar="HANDPICKED_WORKSPACE", help="The folder everything is kept in.", metavar="DIR"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
+RunNumber = Annotated[int, typer.Argument(metavar="RUN", help="The number of a run, as `plan` prints it.")]
+CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The name of a campaign.")]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An email address, in whatever case.")]
+DEFAULT_WORKSPACE = Path("workspace")
+
+
+def open_workspace(workspace: Path) -> "World":
+    """The database, settings and secrets of a workspace, with the wall clock."""
+    from campaigns.execute import open_world
+    from scheduler import utc_now
+
+    return open_world(workspace, utc_now)

@@ -1,0 +1,198 @@
+"""`handpicked preview`, `plan`, `review`, `send`, `run` and `status`: decide, freeze, look, then send."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from studio.cli.options import DEFAULT_WORKSPACE, Address, AsJson, CampaignName, RunNumber, Workspace, open_workspace
+from studio.cli.output import complain, listed, progress, say, say_json
+
+if TYPE_CHECKING:
+    from campaigns.execute import World
+    from campaigns.review.findings import Review
+    from campaigns.status import Status
+
+
+def preview(
+    campaign: CampaignName,
+    address: Address,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write the HTML there; .eml: the whole message."),
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """The mail one person would get if the campaign went out now."""
+    from campaigns.edit import find_campaign
+    from campaigns.preview import Previewer
+    from subscribers.database import reading
+
+    world = open_workspace(workspace)
+    with reading(world.database) as session:
+        found = find_campaign(session, campaign)
+        shown = Previewer(session, found, world.settings, world.secrets, world.clock()).of(address)
+    if shown.letter is None:
+        complain(f"{shown.address} gets nothing: {shown.skip}")
+        raise typer.Exit(1)
+    if output is None:
+        say(f"Subject: {shown.letter.mail.subject}\n\n{shown.letter.mail.text}")
+        return
+    whole = output.suffix == ".eml"
+    output.write_bytes(shown.letter.message if whole else shown.letter.mail.html.encode())
+    say(f"{output}: {shown.letter.mail.subject}")
+
+
+def plan(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+    """Decide who gets what and freeze it as a run; nothing is sent. Prints the run's number."""
+    world = open_workspace(workspace)
+    status = planned(world, campaign)
+    if as_json:
+        say_json(status.summary())
+        return
+    for line in _plan_lines(status):
+        say(line)
+    say(f"next: handpicked review {status.run}, then handpicked send {status.run}")
+
+
+def review(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+    """Render and check every mail of a planned run. Exit code 1 when something must be looked at."""
+    world = open_workspace(workspace)
+    found = reviewed(world, run)
+    if as_json:
+        say_json(found.summary())
+    else:
+        for line in _review_lines(found):
+            say(line)
+    if found.errors or found.warnings:
+        raise typer.Exit(1)
+
+
+def send(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+    """Send a planned run, or go on with one that was interrupted. Nobody gets it twice."""
+    world = open_workspace(workspace)
+    status = sent(world, run)
+    if as_json:
+        say_json(status.summary())
+    else:
+        for line in sent_lines(world, status):
+            say(line)
+    _exit_by(status)
+
+
+def run(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+    """Plan, review and send, all at once. Stops before sending when the review finds an error."""
+    world = open_workspace(workspace)
+    status = planned(world, campaign)
+    found = reviewed(world, status.run)
+    if found.errors:
+        complain(f"run {status.run} is not sent: {found.worst}")
+        raise typer.Exit(1)
+    status = sent(world, status.run)
+    if as_json:
+        say_json(status.summary())
+    else:
+        for line in [*_plan_lines(status), *sent_lines(world, status)]:
+            say(line)
+    _exit_by(status)
+
+
+def status(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+    """What became of a run, in numbers."""
+    world = open_workspace(workspace)
+    found = _status(world, run)
+    if as_json:
+        say_json(found.summary())
+        return
+    say(f"run {found.run} of campaign {found.campaign}: {found.state}")
+    for line in _plan_lines(found):
+        say(line)
+    say(f"  mails: {listed({state.replace('_', ' '): count for state, count in found.messages.items() if count})}")
+
+
+def planned(world: "World", campaign: str) -> "Status":
+    """Plan the campaign for this moment, with a progress bar."""
+    from campaigns.errors import WrongState
+    from campaigns.execute import start_run
+    from campaigns.plan import plan_run
+
+    run = start_run(world, campaign)
+    if run is None or run.id is None:
+        raise WrongState("another run of this campaign began at this very moment; try again")
+    with progress("planning") as show:
+        plan_run(world.database, run.id, world.settings, world.secrets, progress=show)
+    return _status(world, run.id)
+
+
+def reviewed(world: "World", run: int) -> "Review":
+    """Review the run, with a progress bar."""
+    from campaigns.review.findings import review_run
+
+    with progress("reviewing") as show:
+        return review_run(world.database, run, progress=show)
+
+
+def sent(world: "World", run: int) -> "Status":
+    """Send the run through its campaign's transport, with a progress bar."""
+    from campaigns.deliver import send_run
+    from campaigns.execute import transport_of
+
+    transport = transport_of(world, run)
+    with progress("sending") as show:
+        send_run(world.database, run, transport, clock=world.clock, progress=show)
+    return _status(world, run)
+
+
+def _status(world: "World", run: int) -> "Status":
+    from campaigns.status import status_of
+    from subscribers.database import reading
+
+    with reading(world.database) as session:
+        return status_of(session, run)
+
+
+def _plan_lines(status: "Status") -> list[str]:
+    lines = [f"run {status.run}: {status.audience:,} people, {status.mails:,} mails"]
+    if status.skipped:
+        lines.append(f"  left out: {listed(status.skipped)}")
+    if status.heroes:
+        title, count = status.heroes[0]
+        share = count / max(status.mails, 1)
+        lines.append(f"  {status.different_heroes:,} different hero products; the commonest, {title}, in {share:.1%}")
+    return lines
+
+
+def _review_lines(review: "Review") -> list[str]:
+    lines = [
+        f"run {review.run_id}: {review.mails:,} mails checked, {len(review.heroes):,} different hero products, "
+        f"the largest {review.largest / 1024:.0f} KB"
+    ]
+    for (severity, name), count in sorted(review.counts.items()):
+        lines.append(f"  {severity}: {name} {review.examples[severity, name][1]} ({count:,} mails)")
+    return lines if review.counts else [*lines, "  nothing to complain about"]
+
+
+def sent_lines(world: "World", status: "Status") -> list[str]:
+    """What became of the mails, in lines for a person."""
+    lines = [f"  {status.messages['accepted']:,} mails handed over, by {_transport_words(world, status)}"]
+    others = {
+        state.replace("_", " "): count for state, count in status.messages.items() if count and state != "accepted"
+    }
+    if others:
+        lines.append(f"  not handed over: {listed(others)}")
+    return lines
+
+
+def _transport_words(world: "World", status: "Status") -> str:
+    from campaigns.edit import find_campaign
+    from subscribers.database import reading
+
+    with reading(world.database) as session:
+        transport = find_campaign(session, status.campaign).transport
+    return f"outbox: see {world.settings.outbox / 'new'}" if transport == "outbox" else transport
+
+
+def _exit_by(status: "Status") -> None:
+    """Exit code 1 when somebody's mail is not where it should be."""
+    if any(status.messages[state] for state in ("failed", "deferred", "in_doubt", "planned", "handing_over")):
+        raise typer.Exit(1)
