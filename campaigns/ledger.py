@@ -8,12 +8,22 @@ planned ─ claim ─► claimed ─ begin_handover ─► handing_over ─ sett
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlmodel import Session, col
 
-from campaigns.models import Attempt, Message, MessageState
+from campaigns.models import Message, MessageState
 from subscribers import consent
+from subscribers.models import UtcDateTime
 
+# Once or twice a mail, so as text: building the same statement from columns takes longer than running it.
+_MOVE = text("UPDATE message SET state = :after, reason = :reason WHERE id = :id AND state = :before")
+_SETTLE = text(
+    "UPDATE message SET state = :state, reason = :reason, claimed_by = '' "
+    "WHERE id = :id AND state IN ('claimed', 'handing_over')"
+)
+_ATTEMPT = text("INSERT INTO attempt (message_id, at, outcome, reply) VALUES (:id, :at, :outcome, :reply)").bindparams(
+    bindparam("at", type_=UtcDateTime)
+)
 CLAIMABLE = (MessageState.PLANNED, MessageState.DEFERRED)
 OPEN = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.HANDING_OVER)
 
@@ -51,10 +61,10 @@ def begin_handover(session: Session, message_id: int, key: str) -> bool:
     the message in doubt (RFC 5321 section 4.2.5, RFC 1047). Returns False when it was suppressed instead.
     """
     allowed = consent.may_mail(session, key)
-    state, reason = (
-        (MessageState.HANDING_OVER, "") if allowed else (MessageState.SUPPRESSED, "opted out after planning")
-    )
-    _move(session, message_id, MessageState.CLAIMED, state, reason)
+    if allowed:
+        _move(session, message_id, MessageState.CLAIMED, MessageState.HANDING_OVER, "")
+    else:
+        _move(session, message_id, MessageState.CLAIMED, MessageState.SUPPRESSED, "opted out after planning")
     session.commit()
     return allowed
 
@@ -62,22 +72,14 @@ def begin_handover(session: Session, message_id: int, key: str) -> bool:
 def settle(session: Session, message_id: int, state: MessageState, reply: str, *, at: datetime) -> None:
     """handing_over or claimed → accepted, deferred or failed, with the other side's words. Commits."""
     reason = "" if state is MessageState.ACCEPTED else reply[:200]
-    session.execute(
-        update(Message)
-        .where(col(Message.id) == message_id, col(Message.state).in_([MessageState.CLAIMED, MessageState.HANDING_OVER]))
-        .values(state=state, reason=reason, claimed_by="")
-    )
-    session.execute(insert(Attempt), [{"message_id": message_id, "at": at, "outcome": state, "reply": reply[:1000]}])
+    session.connection().execute(_SETTLE, {"id": message_id, "state": state, "reason": reason})
+    session.connection().execute(_ATTEMPT, {"id": message_id, "at": at, "outcome": state, "reply": reply[:1000]})
     session.commit()
 
 
 def release(session: Session, message_id: int) -> None:
     """claimed or handing_over → planned: certainly not handed over, to be tried again. Commits."""
-    session.execute(
-        update(Message)
-        .where(col(Message.id) == message_id, col(Message.state).in_([MessageState.CLAIMED, MessageState.HANDING_OVER]))
-        .values(state=MessageState.PLANNED, claimed_by="")
-    )
+    session.connection().execute(_SETTLE, {"id": message_id, "state": MessageState.PLANNED, "reason": ""})
     session.commit()
 
 
@@ -119,8 +121,4 @@ def reasons(session: Session, run_id: int, state: MessageState) -> dict[str, int
 
 
 def _move(session: Session, message_id: int, before: MessageState, after: MessageState, reason: str) -> None:
-    session.execute(
-        update(Message)
-        .where(col(Message.id) == message_id, col(Message.state) == before)
-        .values(state=after, reason=reason)
-    )
+    session.connection().execute(_MOVE, {"id": message_id, "before": before, "after": after, "reason": reason})

@@ -1,0 +1,114 @@
+"""The headline: from a subscriber's history to a mail in the outbox, as most would write it, and as we do.
+
+Naive: ORM rows, `model.predict` per person, Jinja, premailer per mail, EmailMessage, one commit each. Ours: plan,
+review of every mail, send with the ledger and consent read again per mail. Same people, same products, same template,
+same model, both into a Maildir, in interleaved rounds of one run.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from _harness import arguments, interleaved, median, note, once, report
+from _naive import NaivePipeline
+
+from campaigns.deliver import send_run
+from campaigns.edit import Definition, save_campaign
+from campaigns.execute import World, open_world, start_run, transport_of
+from campaigns.pictures import draw_missing
+from campaigns.plan import plan_run
+from campaigns.review.findings import review_run
+from campaigns.settings import SETTINGS_FILE
+from campaigns.view import train_model
+from engine.catalog import PRODUCT_COLUMNS, import_products
+from engine.recommend.factors import Recipe
+from studio.sample import write_sample_shop
+from subscribers import roster, signals
+from subscribers.csv_files import Columns, CsvFile
+from subscribers.database import writing
+from subscribers.import_report import ImportReport
+
+SHOP_ENDS = datetime(2026, 6, 1, tzinfo=UTC)
+_SETTINGS = 'sender_name = "Shop"\nsender_address = "shop@example.com"\npostal_address = "1 Mill Lane, Ambleford"\n'
+
+
+def make_shop(folder: Path, people: int) -> World:
+    """A sample shop of that many people with everything imported and a model trained."""
+    (folder / SETTINGS_FILE).write_text(_SETTINGS)
+    world = open_world(folder, lambda: datetime.now(UTC))
+    shop = write_sample_shop(folder / "sample", seed=7, until=SHOP_ENDS, subscribers=people, signals=people * 30)
+    now = world.clock()
+    secrets = world.secrets
+    with writing(world.database) as session:
+
+        def bring(file: Path, columns: Columns, importer: Callable[[CsvFile, ImportReport], None]) -> None:
+            source = CsvFile(file, columns)
+            with ImportReport(source, folder / "rejects.csv") as counted:
+                importer(source, counted)
+
+        bring(shop.products, PRODUCT_COLUMNS, lambda f, r: import_products(session, f, r, now=now))
+        bring(
+            shop.subscribers,
+            roster.SUBSCRIBER_COLUMNS,
+            lambda f, r: roster.import_subscribers(session, f, r, secrets, now=now),
+        )
+        bring(
+            shop.signals, signals.SIGNAL_COLUMNS, lambda f, r: signals.import_signals(session, f, r, secrets, now=now)
+        )
+        draw_missing(session, world.settings.media)
+        train_model(session, world.settings.models, now=now, recipe=Recipe(epochs=5))
+        save_campaign(session, Definition("weekly"), world.settings.templates, now=now)
+    return world
+
+
+def ours(world: World, stages: dict[str, list[float]]) -> Callable[[], object]:
+    """One whole run of the campaign: plan, review, send."""
+
+    def work() -> None:
+        run = start_run(world, "weekly")
+        assert run is not None
+        assert run.id is not None
+        number = run.id
+        for name, stage in (
+            ("plan", lambda: plan_run(world.database, number, world.settings, world.secrets)),
+            ("review", lambda: review_run(world.database, number)),
+            ("send", lambda: send_run(world.database, number, transport_of(world, number), clock=world.clock)),
+        ):
+            stages.setdefault(name, []).append(once(stage).cpu)
+
+    return work
+
+
+def main() -> None:
+    """Measure and print."""
+    options = arguments(__doc__ or "", people=500, rounds=3)
+    with tempfile.TemporaryDirectory() as folder:
+        note("making a shop and training")
+        world = make_shop(Path(folder), options.people)
+        naive = NaivePipeline(world, Path(folder) / "naive-outbox")
+        stages: dict[str, list[float]] = {}
+        found = interleaved(options.rounds, {"naive": naive.run, "ours": ours(world, stages)})
+        mails = naive.mails
+        sent = len(list((Path(folder) / "outbox" / "new").iterdir())) / options.rounds
+        assert mails == sent, f"not the same people: {mails} naive mails, {sent} of ours"
+    slow, fast = median(found["naive"]), median(found["ours"])
+    rows = [
+        ("people mailed", float(mails), "people"),
+        ("naive", mails / slow.cpu, "mails/s/core"),
+        ("ours: plan, review, send", mails / fast.cpu, "mails/s/core"),
+        ("naive, wall", mails / slow.wall, "mails/s"),
+        ("ours, wall", mails / fast.wall, "mails/s"),
+        *(
+            (f"ours: {name}", sorted(values)[len(values) // 2] / mails * 1e6, "µs/mail")
+            for name, values in stages.items()
+        ),
+    ]
+    report("pipeline", rows, {"vs_naive": slow.cpu / fast.cpu}, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
