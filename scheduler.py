@@ -50,13 +50,15 @@ def claim_due(world: World) -> list[int]:
     moves on; the run itself is found as unfinished.
     """
     now, claimed = world.clock(), list[int]()
-    with writing(world.database) as session:
-        for campaign in calendar.due(session, now=now):
-            run = execute.start_run(world, campaign.name, campaign.next_due)
+    with reading(world.database) as session:
+        waiting = calendar.due(session, now=now)
+    for campaign in waiting:
+        run = execute.start_run(world, campaign.name, campaign.next_due)
+        with writing(world.database) as session:
             calendar.advance(session, campaign, now=now)
-            if run is not None and run.id is not None:
-                claimed.append(run.id)
-                logger.info("campaign %s is due: run %s", campaign.name, run.id)
+        if run is not None and run.id is not None:
+            claimed.append(run.id)
+            logger.info("campaign %s is due: run %s", campaign.name, run.id)
     return claimed
 
 

@@ -107,7 +107,7 @@ def left_by_the_dead(session: Session, run_id: int) -> list[tuple[int, str]]:
 def totals(session: Session, run_id: int) -> dict[str, int]:
     """How many messages of the run are in each state."""
     counted = select(col(Message.state), func.count()).where(col(Message.run_id) == run_id).group_by(col(Message.state))
-    return dict(session.execute(counted).tuples().all())
+    return {row[0]: row[1] for row in session.execute(counted)}
 
 
 def reasons(session: Session, run_id: int, state: MessageState) -> dict[str, int]:
@@ -117,7 +117,7 @@ def reasons(session: Session, run_id: int, state: MessageState) -> dict[str, int
         .where(col(Message.run_id) == run_id, col(Message.state) == state)
         .group_by(col(Message.reason))
     )
-    return dict(session.execute(counted).tuples().all())
+    return {row[0]: row[1] for row in session.execute(counted)}
 
 
 def _move(session: Session, message_id: int, before: MessageState, after: MessageState, reason: str) -> None:

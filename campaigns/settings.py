@@ -139,7 +139,7 @@ def load_secrets(workspace: Path) -> Secrets:
     path = workspace / SECRETS_FILE
     if not path.exists():
         workspace.mkdir(parents=True, exist_ok=True)
-        fresh = workspace / f".{SECRETS_FILE}.{os.getpid()}"
+        fresh = workspace / f".{SECRETS_FILE}.{random_secrets.token_hex(8)}"
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             json.dump(
                 {"suppression": random_secrets.token_hex(32), "signing": [random_secrets.token_urlsafe(32)]}, stream

@@ -21,7 +21,7 @@ class Recipe:
     """How to train. The defaults are those chosen on validation windows of the real orders (docs/decisions.md)."""
 
     components: int = 64
-    epochs: int = 30
+    epochs: int = 20  # 30 take half as long again for 0.0005 of NDCG@10
     learning_rate: float = 0.05
     regularisation: float = 1e-5
     max_sampled: int = 50

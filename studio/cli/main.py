@@ -4,22 +4,22 @@
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
 from studio.cli import campaign, imports, machine, model, people, runs, serve, template
-from studio.cli.output import complain
+from studio.cli.output import complain, say
 
 app = typer.Typer(
     name="handpicked",
-    help="Personalised email campaigns: every subscriber gets products picked for them, and nobody who said no a mail.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
-app.command(rich_help_panel="Start")(machine.demo)
-app.command(rich_help_panel="Start")(machine.doctor)
+app.command()(machine.demo)
+app.command()(machine.doctor)
 app.add_typer(imports.app, name="import")
 app.command()(model.train)
 app.command()(model.evaluate)
@@ -37,6 +37,23 @@ app.add_typer(people.app, name="subscriber")
 app.command()(serve.scheduler)
 app.command()(serve.studio)
 app.command()(machine.bench)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"handpicked {version('handpicked')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Personalised email campaigns: every subscriber gets products picked for them, and nobody who said no a mail."""
 
 
 def main() -> None:

@@ -1,0 +1,201 @@
+"""A small sample shop with a trained model, made once and copied for each test; a mail server that can misbehave."""
+
+import shutil
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from campaigns.deliver import send_run
+from campaigns.edit import Definition, save_campaign
+from campaigns.execute import World, open_world, start_run
+from campaigns.pictures import draw_missing
+from campaigns.plan import plan_run
+from campaigns.transports import Memory, Transport
+from campaigns.view import train_model
+from engine.catalog import PRODUCT_COLUMNS, import_products
+from engine.recommend.factors import Recipe
+from studio.sample import write_sample_shop
+from subscribers import consent, roster, signals
+from subscribers.csv_files import CsvFile
+from subscribers.database import reading, writing
+from subscribers.import_report import ImportReport
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SETTINGS = """
+sender_name = "Oat & Amber"
+sender_address = "hello@oat-amber.example"
+postal_address = "1 Mill Lane, Ambleford AM1 1AA"
+website = "https://oat-amber.example"
+"""
+
+
+@dataclass
+class Shop:
+    """A world whose clock stands still until it is moved, and what tests ask of it."""
+
+    world: World
+    now: datetime = NOW
+    sink: Memory = field(default_factory=Memory)
+
+    def pass_time(self, **length: float) -> None:
+        self.now += timedelta(**length)
+
+    def begin(self, campaign: str = "weekly") -> int:
+        """Claim an occurrence of this very moment; each call is a new one."""
+        self.pass_time(seconds=1)
+        run = start_run(self.world, campaign)
+        assert run is not None
+        assert run.id is not None
+        return run.id
+
+    def plan(self, campaign: str = "weekly") -> int:
+        number = self.begin(campaign)
+        plan_run(self.world.database, number, self.world.settings, self.world.secrets)
+        return number
+
+    def send(self, run: int, transport: Transport | None = None) -> dict[str, int]:
+        return send_run(self.world.database, run, transport or self.sink, clock=lambda: self.now)
+
+    def opt_out(self, address: str) -> None:
+        with writing(self.world.database) as session:
+            consent.opt_out(session, self.world.secrets.key_of(address), at=self.now, how="test")
+
+    def query(self, sql: str, **values: object) -> list[tuple[object, ...]]:
+        with reading(self.world.database) as session:
+            return [tuple(row) for row in session.execute(text(sql), values)]
+
+    def execute(self, sql: str, **values: object) -> None:
+        with writing(self.world.database) as session:
+            session.execute(text(sql), values)
+            session.commit()
+
+    def mailable(self) -> list[str]:
+        return [str(row[0]) for row in self.query("SELECT address FROM subscriber WHERE may_mail ORDER BY id")]
+
+
+@pytest.fixture(scope="session")
+def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("campaigns") / "shop"
+    folder.mkdir()
+    (folder / "handpicked.toml").write_text(SETTINGS)
+    world = open_world(folder, lambda: NOW)
+    sample = write_sample_shop(folder / "sample", seed=3, until=NOW, products=40, subscribers=60, signals=1_500)
+    with writing(world.database) as session:
+        for path, columns, bring in (
+            (sample.products, PRODUCT_COLUMNS, lambda f, r: import_products(session, f, r, now=NOW)),
+            (
+                sample.subscribers,
+                roster.SUBSCRIBER_COLUMNS,
+                lambda f, r: roster.import_subscribers(session, f, r, world.secrets, now=NOW),
+            ),
+            (
+                sample.signals,
+                signals.SIGNAL_COLUMNS,
+                lambda f, r: signals.import_signals(session, f, r, world.secrets, now=NOW),
+            ),
+        ):
+            source = CsvFile(path, columns)
+            with ImportReport(source, folder / "rejects.csv") as report:
+                bring(source, report)
+            assert not report.rejected
+        draw_missing(session, world.settings.media)
+        train_model(session, world.settings.models, now=NOW, recipe=Recipe(components=8, epochs=3))
+        save_campaign(session, Definition("weekly"), world.settings.templates, now=NOW)
+    world.database.dispose()
+    return folder
+
+
+@pytest.fixture
+def shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
+    folder = tmp_path / "workspace"
+    shutil.copytree(made_shop, folder)
+    made = Shop(open_world(folder, lambda: made.now))
+    yield made
+    made.world.database.dispose()
+
+
+class ScriptedServer(socketserver.ThreadingTCPServer):
+    """An SMTP server on a loopback port that answers as it is told.
+
+    replies: what to answer to a command (its first word, "." for the end of the data) instead of 250; "drop" closes
+    the connection there. Each list is used up from the front, then 250 again.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.replies: dict[str, list[str]] = {}
+        self.commands: list[str] = []
+        self.received: list[bytes] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def reply_to(self, word: str, usual: str) -> str:
+        waiting = self.replies.get(word)
+        return waiting.pop(0) if waiting else usual
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    server: ScriptedServer
+
+    def handle(self) -> None:
+        if not self.say(self.server.reply_to("CONNECT", "220 ready")):
+            return
+        while line := self.rfile.readline():
+            word = line.split()[0].decode().upper()
+            self.server.commands.append(line.decode().strip())
+            if word == "DATA":
+                if not self.take_data():
+                    return
+            elif not self.say(self.server.reply_to(word, "221 bye" if word == "QUIT" else "250 fine")):
+                return
+
+    def take_data(self) -> bool:
+        answer = self.server.reply_to("DATA", "354 go on")
+        if not self.say(answer) or not answer.startswith("354"):
+            return not answer.startswith("drop")
+        message = b""
+        if self.server.replies.get("MIDDLE"):
+            self.server.replies["MIDDLE"].pop()
+            self.rfile.readline()
+            return False
+        while (line := self.rfile.readline()) and line != b".\r\n":
+            message += line[1:] if line.startswith(b".") else line
+        answer = self.server.reply_to(".", "250 accepted")
+        if answer.startswith("250"):
+            self.server.received.append(message)
+        return self.say(answer)
+
+    def say(self, answer: str) -> bool:
+        if answer == "drop":
+            return False
+        self.wfile.write(answer.encode() + b"\r\n")
+        return not answer.startswith("221")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def smtp_settings(shop: Shop, server: ScriptedServer) -> Callable[[], object]:
+    """The shop's settings with this server in them."""
+    return lambda: shop.world.settings.model_copy(
+        update={"smtp_host": "127.0.0.1", "smtp_port": server.port, "smtp_security": "none"}
+    )

@@ -1,0 +1,181 @@
+"""Planning: everybody has one row, the rows never change, and the same plan is the same bytes anywhere."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from campaigns.edit import find_campaign
+from campaigns.errors import RunUnknown, WrongState
+from campaigns.plan import find_run, frozen_writer, plan_run, row_of
+from campaigns.preview import Previewer, planned_letter
+from campaigns.view import picks_of_one
+from subscribers.database import reading, writing
+from subscribers.errors import SubscriberUnknown
+
+ROOT = Path(__file__).parents[2]
+REWRITE = """
+import hashlib, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlalchemy import text
+from campaigns.execute import open_world
+from campaigns.plan import find_run, frozen_writer, row_of
+from subscribers.database import reading
+world = open_world(Path(sys.argv[1]), lambda: datetime.now(UTC))
+with reading(world.database) as session:
+    writer = frozen_writer(session, find_run(session, int(sys.argv[2])))
+    rows = session.execute(text("SELECT * FROM message WHERE sha256 != '' ORDER BY id")).mappings().all()
+print(*(hashlib.sha256(writer.write(row_of(row)).message).hexdigest() for row in rows))
+"""
+
+
+def messages(shop, run):
+    with reading(shop.world.database) as session:
+        from sqlalchemy import text
+
+        found = session.execute(text("SELECT * FROM message WHERE run_id = :run ORDER BY id"), {"run": run})
+        return [dict(row) for row in found.mappings()]
+
+
+def test_everybody_has_exactly_one_row_with_picks_or_one_reason(shop):
+    rows = messages(shop, shop.plan())
+    everybody = [row[0] for row in shop.query("SELECT id FROM subscriber ORDER BY id")]
+    assert [row["subscriber_id"] for row in rows] == everybody
+    for row in rows:
+        assert bool(row["reason"]) != bool(json.loads(row["picks"]))
+        assert (row["state"] == "skipped") == bool(row["reason"])
+
+
+def test_who_said_no_gets_no_mail_and_leaves_no_address_in_the_row(shop):
+    chosen = shop.mailable()[:3]
+    for address in chosen:
+        shop.opt_out(address.upper())
+    rows = messages(shop, shop.plan())
+    assert not {row["address"] for row in rows} & set(chosen)
+    assert [row["reason"] for row in rows].count("opted out") == len(chosen)
+    assert all(row["address"] == "" for row in rows if row["reason"])
+
+
+def test_the_same_rows_give_the_same_bytes_twice_and_in_another_process(shop):
+    run = shop.plan()
+    expected = [row["sha256"] for row in messages(shop, run) if row["sha256"]]
+    assert len(set(expected)) == len(expected) > 40
+    for seed in ("1", "2"):
+        environment = dict(os.environ, PYTHONHASHSEED=seed)
+        command = [sys.executable, "-c", REWRITE, str(shop.world.settings.workspace), str(run)]
+        printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert printed.stdout.split() == expected
+
+
+def test_a_plan_for_the_same_moment_has_the_same_manifest(shop):
+    first = shop.plan()
+    manifest = shop.query("SELECT manifest_sha256 FROM run WHERE id = :run", run=first)
+    shop.execute("UPDATE run SET state = 'planning', content_sha256 = '' WHERE id = :run", run=first)
+    plan_run(shop.world.database, first, shop.world.settings, shop.world.secrets)
+    assert shop.query("SELECT manifest_sha256 FROM run WHERE id = :run", run=first) == manifest
+    assert len(messages(shop, first)) == 60
+
+
+def test_a_plan_never_changes_after_it_is_made(shop):
+    run = shop.plan()
+    before = messages(shop, run)
+    with pytest.raises(WrongState, match="never changes"):
+        plan_run(shop.world.database, run, shop.world.settings, shop.world.secrets)
+    assert messages(shop, run) == before
+
+
+def test_neither_a_new_price_nor_a_new_template_changes_a_planned_mail(shop):
+    run = shop.plan()
+    folder = shop.world.settings.workspace / "templates"
+    folder.mkdir()
+    (folder / "picked-for-you.html").write_text("<p>changed</p>")
+    shop.execute("UPDATE product SET price_minor = 1, title = 'changed'")
+    with reading(shop.world.database) as session:
+        writer = frozen_writer(session, find_run(session, run))
+    for row in messages(shop, run):
+        if row["sha256"]:
+            assert hashlib.sha256(writer.write(row_of(row)).message).hexdigest() == row["sha256"]
+
+
+def test_the_hero_is_the_first_pick_that_recommend_shows(shop):
+    rows = [row for row in messages(shop, shop.plan()) if row["sha256"]]
+    codes = dict(shop.query("SELECT sku_id, code FROM product"))
+    with reading(shop.world.database) as session:
+        for row in rows:
+            shown = picks_of_one(
+                session, shop.world.settings.models, shop.world.secrets, row["address"], 6, now=shop.now
+            )
+            assert shown[0].code == codes[row["hero_sku_id"]]
+            assert shown[0].code == codes[json.loads(row["picks"])[0][0]]
+
+
+def test_people_who_do_not_personalise_all_get_the_same_and_their_signals_change_nothing(shop):
+    plain = [row[0] for row in shop.query("SELECT id FROM subscriber WHERE may_mail AND NOT may_personalise")]
+    assert len(plain) > 1
+    before = {row["subscriber_id"]: row["picks"] for row in messages(shop, shop.plan())}
+    assert len({before[person] for person in plain}) == 1
+    shop.execute(
+        "DELETE FROM signal WHERE kind != 4 AND subscriber_id IN (SELECT id FROM subscriber WHERE NOT may_personalise)"
+    )
+    after = {row["subscriber_id"]: row["picks"] for row in messages(shop, shop.plan())}
+    assert after == before
+
+
+def test_message_ids_differ_from_person_to_person_and_from_run_to_run_and_say_nothing(shop):
+    rows = messages(shop, shop.plan()) + messages(shop, shop.plan())
+    identities = [row["message_id"] for row in rows if row["sha256"]]
+    assert len(set(identities)) == len(identities)
+    assert all(row["address"].partition("@")[0] not in row["message_id"] for row in rows if row["address"])
+
+
+def test_a_preview_is_the_mail_that_is_planned(shop):
+    run = shop.plan()
+    address = shop.mailable()[5]
+    with reading(shop.world.database) as session:
+        frozen = planned_letter(session, run, address, shop.world.secrets).letter
+        campaign = find_campaign(session, "weekly")
+        shown = Previewer(session, campaign, shop.world.settings, shop.world.secrets, shop.now).of(address).letter
+    assert frozen is not None
+    assert shown is not None
+    assert shown.mail == frozen.mail
+
+
+def test_a_preview_of_somebody_who_said_no_gives_the_reason(shop):
+    address = shop.mailable()[0]
+    shop.opt_out(address)
+    with reading(shop.world.database) as session:
+        previewer = Previewer(
+            session, find_campaign(session, "weekly"), shop.world.settings, shop.world.secrets, shop.now
+        )
+        assert previewer.of(address).skip == "opted out"
+        with pytest.raises(SubscriberUnknown):
+            previewer.of("nobody@example.com")
+
+
+def test_a_run_that_is_not_there_is_said_so(shop):
+    with reading(shop.world.database) as session, pytest.raises(RunUnknown, match="no run 99"):
+        find_run(session, 99)
+
+
+def test_signals_after_the_planned_moment_are_not_read(shop):
+    before = messages(shop, shop.plan())
+    future = int((shop.now + timedelta(days=1)).timestamp())
+    with writing(shop.world.database) as session:
+        from sqlalchemy import text
+
+        session.execute(
+            text(
+                "INSERT INTO signal (fingerprint, subscriber_id, sku_id, kind, at, quantity, settled) "
+                "SELECT -id, id, 1, 4, :at, 1, 0 FROM subscriber"
+            ),
+            {"at": future},
+        )
+        session.commit()
+    after = messages(shop, shop.plan())
+    assert [row["picks"] for row in after] == [row["picks"] for row in before]

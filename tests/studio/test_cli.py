@@ -1,0 +1,253 @@
+"""The command line as people and scripts use it: exit codes, one sentence on stderr, JSON that stays as promised."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studio.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+PRODUCTS = "id,title,link,price,availability,product_type\n" + "".join(
+    f"p{n},Product number {n},https://shop.example/p{n},{n + 5}.50 EUR,in_stock,Shop > Kind {n % 3}\n"
+    for n in range(12)
+)
+SUBSCRIBERS = "address,given_name,mail,personalise\n" + "".join(
+    f"person{n}@example.com,Name{n},{'no' if n == 9 else 'yes'},{'no' if n == 8 else 'yes'}\n" for n in range(10)
+)
+SIGNALS = "id,address,product,kind,at\n" + "".join(
+    f"s{n},person{n % 10}@example.com,p{n * 7 % 12},{('view', 'purchase')[n % 3 > 0]},2026-05-{1 + n % 28:02d}T10:00Z\n"
+    for n in range(60)
+)
+SETTINGS = 'sender_name = "Shop"\nsender_address = "a@shop.example"\npostal_address = "1 Mill Lane"\n'
+
+
+@pytest.fixture
+def handpicked(monkeypatch, capsys, tmp_path):
+    """Run a command in this process; gives (exit code, stdout, stderr). Each test has a workspace of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HANDPICKED_WORKSPACE", str(tmp_path / "workspace"))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return int(str(code)), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def shop(handpicked, tmp_path):
+    """A workspace with everything imported and a model trained, through the command line itself."""
+    for name, text in (("products", PRODUCTS), ("subscribers", SUBSCRIBERS), ("signals", SIGNALS)):
+        (tmp_path / f"{name}.csv").write_text(text)
+        code, out, err = handpicked("import", name, f"{name}.csv")
+        assert code == 0, out + err
+    (tmp_path / "workspace" / "handpicked.toml").write_text(SETTINGS)
+    assert handpicked("train")[0] == 0
+    assert handpicked("campaign", "new", "weekly")[0] == 0
+    return handpicked
+
+
+def test_the_whole_way_from_files_to_mails(shop, tmp_path):
+    code, out, _ = shop("plan", "weekly", "--json")
+    assert code == 0
+    planned = json.loads(out)
+    assert planned["messages"]["planned"] == 9
+    assert planned["skipped"] == {"no consent to mail": 1}
+    assert set(planned) >= {"run", "campaign", "state", "audience", "messages", "skipped"}
+    assert shop("review", "1")[0] == 0
+    assert shop("optout", "PERSON3@example.com")[0] == 0
+    code, out, _ = shop("send", "1", "--json")
+    assert code == 0
+    assert json.loads(out)["messages"] | {"accepted": 8, "suppressed": 1} == json.loads(out)["messages"]
+    mails = [path.read_text() for path in (tmp_path / "workspace" / "outbox" / "new").iterdir()]
+    assert len(mails) == 8
+    assert not any("person3@example.com" in mail or "person9@example.com" in mail for mail in mails)
+    code, out, _ = shop("status", "1")
+    assert code == 0
+    assert "finished" in out
+
+
+def test_run_does_it_all_at_once_and_again_makes_another_run(shop):
+    code, out, _ = shop("run", "weekly")
+    assert code == 0
+    assert "9 mails handed over" in out
+    code, out, _ = shop("run", "weekly", "--json")
+    assert json.loads(out)["run"] == 2
+
+
+def test_recommend_prints_the_hero_of_the_plan_first(shop):
+    _, out, _ = shop("recommend", "person1@example.com", "--json")
+    picks = json.loads(out)
+    assert picks[0]["code"].startswith("p")
+    shop("preview", "weekly", "person1@example.com", "-o", "mail.html")
+    assert f">{picks[0]['title']}<" in Path("mail.html").read_text()
+    code, out, _ = shop("recommend", "person1@example.com", "-k", "3")
+    assert code == 0
+    assert picks[0]["title"] in out
+
+
+def test_preview_writes_a_whole_message_and_says_why_somebody_gets_nothing(shop):
+    assert shop("preview", "weekly", "person1@example.com", "-o", "mail.eml")[0] == 0
+    assert Path("mail.eml").read_bytes().startswith(b"From: Shop <a@shop.example>")
+    code, _, err = shop("preview", "weekly", "person9@example.com")
+    assert (code, "gets nothing: no consent to mail" in err) == (1, True)
+
+
+def test_campaigns_are_scheduled_paused_and_listed(shop, tmp_path):
+    assert shop("campaign", "schedule", "weekly", "--cron", "0 9 * * 1", "--time-zone", "Europe/Berlin")[0] == 0
+    _, out, _ = shop("campaign", "list")
+    assert "scheduled, next Mon" in out
+    assert shop("campaign", "pause", "weekly")[0] == 0
+    code, _, err = shop("campaign", "pause", "weekly")
+    assert code == 2
+    assert "is paused" in err
+    (tmp_path / "spring.toml").write_text(
+        'name = "spring"\ntemplate = "announcement"\n[schedule]\nat = "2099-01-01 09:00"\n'
+    )
+    assert shop("campaign", "apply", "spring.toml")[0] == 0
+    _, out, _ = shop("campaign", "list", "--json")
+    assert [(c["name"], c["state"]) for c in json.loads(out)] == [("spring", "scheduled"), ("weekly", "paused")]
+    assert shop("campaign", "show", "weekly")[0] == 0
+
+
+@pytest.mark.parametrize(("words", "code", "sentence"), [
+    (("recommend", "nobody@example.com"), 2, "nobody with the address"),
+    (("plan", "nothing"), 2, "there is no campaign 'nothing'"),
+    (("send", "7"), 2, "there is no run 7"),
+    (("import", "products", "missing.csv"), 2, "there is no file 'missing.csv'"),
+    (("import", "products", "."), 2, "is a folder"),
+    (("import", "orders", "missing.csv", "--preset", "x"), 2, "there is no preset 'x'; there are: online-retail"),
+    (("import", "subscribers", "x.csv", "--consent", "spam"), 2, "there is no such purpose"),
+    (("import", "subscribers", "x.csv", "--map", "email"), 2, "write it as COLUMN=FIELD"),
+    (("campaign", "new", "Big One"), 2, "small letters"),
+    (("campaign", "schedule", "weekly"), 2, "there is no campaign 'weekly'"),
+    (("optout", "nobody"), 2, "no usable email address"),
+    (("template", "check", "nothing"), 2, "there is no template 'nothing'"),
+    (("train",), 2, "import products or orders first"),
+    (("evaluate",), 2, "there are no signals yet"),
+    (("evaluate", "--split-at", "soon"), 2, "there are no signals yet"),
+    (("status", "1"), 2, "there is no run 1"),
+    (("bench", "nothing"), 2, ""),
+])  # fmt: skip
+def test_what_cannot_be_done_is_one_sentence_and_never_a_traceback(handpicked, words, code, sentence):
+    found, out, err = handpicked(*words)
+    assert found == code
+    assert sentence in err
+    assert "Traceback" not in out + err
+    assert len(err.strip().splitlines()) <= 1
+
+
+def test_a_database_that_cannot_be_opened_is_a_service(handpicked, tmp_path, monkeypatch):
+    monkeypatch.setenv("HANDPICKED_DATABASE_URL", "sqlite:////proc/nowhere/handpicked.db")
+    code, _, err = handpicked("campaign", "list")
+    assert code == 3
+    assert "cannot open the database" in err
+
+
+def test_a_setting_that_cannot_be_used_is_named(handpicked, monkeypatch):
+    monkeypatch.setenv("HANDPICKED_SMTP_PORT", "many")
+    code, _, err = handpicked("campaign", "list")
+    assert code == 2
+    assert "setting smtp_port" in err
+
+
+HOSTILE = {
+    "wrong encoding": (SUBSCRIBERS.replace("Name3", "Zoë").encode("cp1252"), 9, "line 5: given_name"),
+    "extra column": (SUBSCRIBERS.replace("\n", ",x\n").encode(), 10, "columns not used: x"),
+    "a field of a megabyte": (SUBSCRIBERS.replace("Name3", "x" * 1_048_576).encode(), 9, "1,048,576 characters"),
+    "NUL bytes": (SUBSCRIBERS.replace("Name3", "Na\x00me").encode(), 9, "NUL byte"),
+    "duplicate ids": ((SUBSCRIBERS + "person1@example.com,x,yes,yes\n").encode(), 10, "stands in this file twice"),
+    "a bad date": (b"address,consented_at\na@example.com,2026-02-31\nb@example.com,2026-02-01\n", 1, "no ISO 8601"),
+    "a bad address": (SUBSCRIBERS.replace("person3@", "person3@@").encode(), 9, "no usable address"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_file_is_reported_clearly_and_its_good_rows_get_in(handpicked, tmp_path, case):
+    content, good, sentence = HOSTILE[case]
+    (tmp_path / "people.csv").write_bytes(content)
+    code, out, err = handpicked("import", "subscribers", "people.csv")
+    assert code == (0 if case == "extra column" else 1)
+    assert sentence in out + err
+    assert "Traceback" not in out + err
+    assert f"{good} added" in out
+    _, out, _ = handpicked("import", "subscribers", "people.csv", "--json")
+    report = json.loads(out)
+    assert report["counts"]["already there"] == good
+    assert bool(report["rejects_file"]) == (code == 1)
+
+
+def test_a_negative_price_is_rejected_and_the_other_products_get_in(handpicked, tmp_path):
+    (tmp_path / "products.csv").write_text(PRODUCTS.replace("7.50 EUR", "-7.50 EUR", 1))
+    code, out, err = handpicked("import", "products", "products.csv")
+    assert code == 1
+    assert "is negative" in err
+    assert "11 added" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "is empty"), (b"\n\n", "is empty"), (b"name\nAna\n", "no column 'address'")]
+)
+def test_a_file_in_which_nothing_can_be_understood_is_refused_whole(handpicked, tmp_path, content, sentence):
+    (tmp_path / "people.csv").write_bytes(content)
+    code, _, err = handpicked("import", "subscribers", "people.csv")
+    assert code == 2
+    assert sentence in err
+
+
+def test_columns_are_mapped_and_consent_can_be_vouched_for(handpicked, tmp_path):
+    (tmp_path / "people.csv").write_text("Kontakt,Vorname\nana@example.com,Ana\n")
+    words = ("import", "subscribers", "people.csv", "--map", "Kontakt=address", "--map", "Vorname=given_name")
+    assert handpicked(*words, "--consent", "mail,personalise")[0] == 0
+    _, out, _ = handpicked("subscriber", "show", "ANA@example.com", "--json")
+    person = json.loads(out)
+    assert (person["given_name"], person["may_mail"], person["may_personalise"], person["may_track"]) == (
+        "Ana",
+        True,
+        True,
+        False,
+    )
+
+
+def test_export_holds_what_we_hold(shop):
+    shop("run", "weekly")
+    _, out, _ = shop("subscriber", "export", "person1@example.com")
+    held = json.loads(out)
+    assert set(held) == {"subscriber", "consent", "suppressed", "signals", "mails"}
+    assert len(held["signals"]) == 6
+    assert held["mails"][0]["state"] == "accepted"
+
+
+def test_doctor_names_what_is_missing(handpicked):
+    code, out, _ = handpicked("doctor")
+    assert code == 0
+    assert "lightfm" in out
+    from studio.doctor import examine
+
+    found = {item.name: item for item in examine(which=lambda program: None)}
+    assert not found["Chromium"].there
+    assert "apt-get install chromium" in found["Chromium"].detail
+    assert not found["C compiler"].there
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, studio.cli.main; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    names = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not {"numpy", "lightfm", "sqlalchemy", "fastapi", "premailer", "pydantic", "apscheduler"} & set(names)
+
+
+def test_a_pipe_gets_no_progress_bar_and_no_colour(shop):
+    _, out, err = shop("campaign", "list")
+    assert "\x1b" not in out + err
+    assert err == ""
