@@ -1,5 +1,6 @@
 """What one person would get if the campaign went out now: through the same steps as a plan, writing nothing."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,11 +30,15 @@ from subscribers.secrets import Secrets
 
 @dataclass(frozen=True)
 class Preview:
-    """A letter, and why it is as it is. skip: why the person would get nothing; the letter is None then."""
+    """A letter, and why it is as it is. skip: why the person would get nothing; the letter is None then.
+
+    picks: (sku_id, score, reason, sentence) of each, as in Message.picks, the hero first.
+    """
 
     address: str
     skip: str
     letter: Letter | None
+    picks: tuple[tuple[int, float, str, str], ...] = ()
 
 
 class Previewer:
@@ -59,7 +64,7 @@ class Previewer:
         (picks,) = picks_of([person], self._view, self._campaign.picks)
         row = draft_row(self._run, person, picks, secrets=self._secrets, domain=self._writer.sender_domain)
         letter = None if row["reason"] else self._writer.write(row_of(row))
-        return Preview(person.address, row["reason"], letter)
+        return Preview(person.address, row["reason"], letter, _picks_in(row["picks"]))
 
 
 def planned_letter(session: Session, run_id: int, address: str, secrets: Secrets) -> Preview:
@@ -71,4 +76,9 @@ def planned_letter(session: Session, run_id: int, address: str, secrets: Secrets
         raise WrongState(f"run {run_id} has no row for this person; they joined after it was planned")
     if message.reason and not message.sha256:
         return Preview(address, message.reason, None)
-    return Preview(address, "", frozen_writer(session, run).write(row_of(message.model_dump())))
+    letter = frozen_writer(session, run).write(row_of(message.model_dump()))
+    return Preview(address, "", letter, _picks_in(message.picks))
+
+
+def _picks_in(listed: str) -> tuple[tuple[int, float, str, str], ...]:
+    return tuple(tuple(pick) for pick in json.loads(listed))

@@ -1,5 +1,7 @@
 """Open the database, and one scope each for reading and for writing. SQLite by default; the same code on PostgreSQL."""
 
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, SQLModel
 
-from subscribers.errors import DatabaseUnreachable
+from subscribers.errors import DatabaseUnreachable, shorten
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60  # one plan of 100,000 rows holds the write lock for about a second; a minute is never normal
+MIGRATING = 7_201_311  # any number, as long as nobody else locks by it
 HEAD = "0001"  # the newest file in migrations/versions; a test compares the two
 
 
@@ -22,14 +25,28 @@ def open_database(url: str) -> Engine:
 
     Raises DatabaseUnreachable when it cannot be opened, or was made by a newer Handpicked.
     """
-    database = create_engine(url)
+    try:
+        database = create_engine(url, hide_parameters=True)
+    except ArgumentError as error:
+        kind = shorten(url.partition("://")[0])
+        raise DatabaseUnreachable(
+            f"{kind!r} begins no database address we know; one begins with sqlite:/// or postgresql+psycopg://"
+        ) from error
+    except ImportError as error:
+        raise DatabaseUnreachable(
+            f"the driver for this database is missing ({error}); install handpicked[postgres]"
+        ) from error
     if database.dialect.name == "sqlite":
         _tune_sqlite(database)
     try:
         _migrate(database)
-    except OperationalError as error:
+    except DBAPIError as error:  # not only OperationalError: a file of something else is a DatabaseError
+        database.dispose()
         where = database.url.render_as_string(hide_password=True)
         raise DatabaseUnreachable(f"cannot open the database {where}: {error.orig}") from error
+    except DatabaseUnreachable:
+        database.dispose()
+        raise
     return database
 
 
@@ -53,8 +70,12 @@ def writing(database: Engine) -> Iterator[Session]:
 
 def insert_new(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> int:
     """Insert the rows that are not there yet, and say how many that were: what makes every import safe to repeat."""
+    if not rows:
+        return 0
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    result = session.connection().execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    result = session.connection().execute(
+        dialect.insert(table).on_conflict_do_nothing(), rows, execution_options={"preserve_rowcount": True}
+    )
     return int(result.rowcount)
 
 
@@ -63,7 +84,7 @@ def _tune_sqlite(database: Engine) -> None:
     def on_connect(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous=NORMAL")  # survives a killed process; 40 µs a commit against 4 ms
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-65536")  # 64 MB
@@ -71,6 +92,19 @@ def _tune_sqlite(database: Engine) -> None:
     @event.listens_for(database, "begin")
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+def use_write_ahead_log(connection: Any) -> None:
+    """Switch to WAL. SQLite does not wait here, whatever busy_timeout says: of three processes that opened one new
+    file at once, one in a hundred was told "database is locked". So the waiting is ours."""
+    for last in (*[False] * 200, True):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if last or error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            time.sleep(0.01)
 
 
 def _migrate(database: Engine) -> None:
@@ -84,6 +118,8 @@ def _migrate(database: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.execution_options(begin="IMMEDIATE").connect() as connection:
+        if database.dialect.name == "postgresql":  # two that open a new database at once: one waits, then finds it done
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")

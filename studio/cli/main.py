@@ -67,7 +67,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
-        from studio.outcomes import exit_code_of, sentence_of
+        from studio.errors import exit_code_of, sentence_of
 
         code = exit_code_of(error)
         if code is None:

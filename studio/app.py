@@ -1,0 +1,95 @@
+"""The studio as a web application: the public pages, and behind the wall everything else."""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from campaigns.execute import World
+from studio.auth import Doorkeeper, Wall, enter_pages, make_token, refuse_unless_loopback
+from studio.errors import StudioError
+from studio.pages.campaigns import campaign_pages
+from studio.pages.faults import DiscreetFaults, add_error_pages, studio_notice
+from studio.pages.preview import preview_pages
+from studio.pages.runs import run_pages
+from studio.pages.shell import DefaultHeaders, studio_headers
+from studio.public import is_public, make_public
+
+
+def make_app(world: World, *, token: str) -> FastAPI:
+    """The whole studio. `token` opens it once; the public pages need none.
+
+    Middleware reads from the outermost, which is added last, to the innermost.
+    """
+    doorkeeper = Doorkeeper(token, world.clock)
+    app = FastAPI(title="Handpicked studio", docs_url=None, redoc_url=None, openapi_url=None)
+    for pages in (enter_pages(doorkeeper), campaign_pages(world), run_pages(world), preview_pages(world)):
+        app.include_router(pages)
+    add_error_pages(app, studio_notice)
+    app.add_middleware(Wall, doorkeeper=doorkeeper)
+    app.add_middleware(DiscreetFaults, notice=studio_notice)
+    app.add_middleware(DefaultHeaders, headers=studio_headers(world.settings.public_url))
+    app.add_middleware(PublicFirst, public=make_public(world))
+    return app
+
+
+class PublicFirst:
+    """Hands public addresses to the public application whole: they never meet the wall, nor any page behind it."""
+
+    def __init__(self, app: ASGIApp, public: ASGIApp) -> None:
+        self._app, self._public = app, public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._public if scope["type"] == "http" and is_public(scope["path"]) else self._app
+        await app(scope, receive, send)
+
+
+def serve(world: World, *, host: str = "127.0.0.1", port: int = 8025, announce: Callable[[str], None]) -> None:
+    """Run the studio until Ctrl-C, after announcing the address that opens it. Port 0 takes any free one.
+
+    Raises StudioError for an address that is not this machine's own, or a port that is taken.
+    """
+    import uvicorn
+
+    refuse_unless_loopback(host)
+    token = make_token()
+    listening = _listen(host, port)
+    own = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+    announce(f"studio for {world.settings.workspace}: {own}/enter?token={token}")
+    announce("that address works once; Ctrl-C ends the studio")
+    if _elsewhere(world.settings.public_url, own):
+        announce(f"pictures and unsubscribe links in mails point to {world.settings.public_url}, not to this port")
+    config = uvicorn.Config(
+        make_app(world, token=token),
+        log_level="warning",
+        access_log=False,  # addresses and tokens stand in the addresses of pages
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )
+    with listening, suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's delay off only where IPPROTO_TCP is said: without it each answer waits 40 ms for an ACK
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart need not wait for old connections
+    try:
+        listening.bind((host.strip("[]"), port))
+        listening.listen()
+        return listening
+    except OSError as error:
+        listening.close()
+        raise StudioError(f"cannot listen on {host}, port {port}: {error.strerror}; choose another --port") from None
+
+
+def _elsewhere(public_url: str, own: str) -> bool:
+    """Whether mails point to this machine, but to a port where nothing of ours listens."""
+    return (
+        urlsplit(public_url).hostname in ("127.0.0.1", "localhost") and urlsplit(public_url).port != urlsplit(own).port
+    )
