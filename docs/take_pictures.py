@@ -1,0 +1,97 @@
+"""Takes the pictures in docs/pictures from the sample shop: the mails as they lie in the outbox, and the studio.
+
+First `handpicked demo --workspace DIR --no-studio`, then: .venv/bin/python docs/take_pictures.py DIR
+"""
+
+from __future__ import annotations
+
+import email
+import io
+import shutil
+import sys
+import threading
+from email import policy
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+
+from campaigns.execute import World
+from studio.app import serve
+from studio.cli.options import open_workspace
+
+PICTURES = Path(__file__).parent / "pictures"
+PEOPLE = ("noor.lee2@example.org", "ingrid.nair43@example.org")  # of the sample shop
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+
+def main(workspace: Path) -> None:
+    """Take both pictures."""
+    world = open_workspace(workspace)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *QUIET])
+        context = browser.new_context(viewport={"width": 1280, "height": 960})
+        context.route("**/media/*.png", lambda route: _from_folder(route, world.settings.media))
+        _mails(context, world)
+        _studio(context, world)
+        browser.close()
+
+
+def _mails(context: BrowserContext, world: World) -> None:
+    """The mails of two people side by side, as a mail program would show them."""
+    found = []
+    for person in PEOPLE:
+        page = context.new_page()
+        page.set_viewport_size({"width": 640, "height": 1500})
+        page.set_content(_html_to(person, world.settings.outbox), wait_until="networkidle")
+        found.append(Image.open(io.BytesIO(page.screenshot())))
+    both = Image.new("RGB", (sum(picture.width for picture in found), found[0].height))
+    for place, picture in enumerate(found):
+        both.paste(picture, (place * picture.width, 0))
+    _save(both, "mails.png")
+
+
+def _studio(context: BrowserContext, world: World) -> None:
+    """The studio's preview of one of them."""
+    said: list[str] = []
+    ready = threading.Event()
+
+    def announce(line: str) -> None:
+        said.append(line)
+        ready.set()
+
+    threading.Thread(target=serve, args=(world,), kwargs={"port": 0, "announce": announce}, daemon=True).start()
+    assert ready.wait(30), "the studio did not start"
+    page: Page = context.new_page()
+    address = said[0].rpartition(" ")[2]
+    page.goto(address)
+    page.get_by_role("button").click()
+    page.wait_for_url("**/")
+    page.goto(f"{address.partition('/enter')[0]}/campaigns/weekly/preview?address={PEOPLE[0]}")
+    page.wait_for_load_state("networkidle")
+    _save(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), "studio.png")
+
+
+def _html_to(person: str, outbox: Path) -> str:
+    mail = next(
+        mail
+        for path in (outbox / "new").glob("*.eml")
+        if f"\r\nTo: {person}\r\n".encode() in (mail := path.read_bytes())
+    )
+    body = email.message_from_bytes(mail, policy=policy.default).get_body(("html",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def _from_folder(route: Route, media: Path) -> None:
+    route.fulfill(path=media / route.request.url.rpartition("/")[2])
+
+
+def _save(picture: Image.Image, name: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    picture.save(PICTURES / name, optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
