@@ -20,6 +20,7 @@ from subscribers.signals import sku_ids
 IN_STOCK, OUT_OF_STOCK, PREORDER, BACKORDER = "in_stock", "out_of_stock", "preorder", "backorder"
 AVAILABILITIES = (IN_STOCK, OUT_OF_STOCK, PREORDER, BACKORDER)
 LONGEST_TITLE, LONGEST_DESCRIPTION, LONGEST_LINK = 150, 5_000, 2_000  # Google Merchant product data specification
+LONGEST_LABELS = 1_000  # ten custom labels of 100 characters each
 
 
 class Product(SQLModel, table=True):
@@ -59,14 +60,18 @@ _FIELDS = ("title", "description", "link", "image_link", "price_minor", "currenc
 _FEED_FIELDS = (*_FIELDS, "product_type", "brand", "labels")
 _PRICE = re.compile(r"(-?[\d.,]+)\s*([A-Za-z]{3})?|([A-Za-z]{3})\s*(-?[\d.,]+)")
 # what a thing is like is not what it is: without these, "Vintage Mug Red" would be a kind of red
-_QUALITIES = frozenset(
-    "red pink blue green white black ivory cream silver gold copper brown grey purple orange yellow turquoise multicolour "
-    "colour small large medium mini big tall long round square assorted design set vintage retro retrospot polkadot "
-    "christmas and with the for of in on cm wood wooden metal glass ceramic paper cotton felt crystal pack pcs piece "
-    "england paris union jack skull rose spot stripe print pattern natural clear heart star flower love".split()
-)
+_QUALITY_WORDS = """
+    red pink blue green white black ivory cream silver gold copper brown grey purple orange yellow turquoise
+    multicolour colour small large medium mini big tall long round square assorted design set vintage retro
+    retrospot polkadot christmas and with the for of in on cm wood wooden metal glass ceramic paper cotton felt
+    crystal pack pcs piece england paris union jack skull rose spot stripe print pattern natural clear heart star
+    flower love
+"""
+_QUALITIES = frozenset(_QUALITY_WORDS.split())
 # bidirectional controls, zero-width characters and other invisible ones: they make a title read as something else
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 def import_products(session: Session, source: CsvFile, report: ImportReport, *, now: datetime) -> None:
@@ -100,8 +105,8 @@ def import_products(session: Session, source: CsvFile, report: ImportReport, *, 
 
 def product_in(row: Row) -> dict[str, object]:
     """The product in a feed row, as columns. Raises RowRejected; hostile text comes out harmless or not at all."""
-    if not 1 <= len(row.cells["id"]) <= 100:
-        raise row.reject("id", "must have 1 to 100 characters")
+    if not (1 <= len(row.cells["id"]) <= 100 and row.cells["id"].isprintable()):
+        raise row.reject("id", "must have 1 to 100 characters, all of them visible")
     price, currency = _price_in(row)
     availability = row.cells["availability"].lower().replace(" ", "_")
     if availability not in AVAILABILITIES:
@@ -119,7 +124,7 @@ def product_in(row: Row) -> dict[str, object]:
         "availability": availability,
         "product_type": clean_text(row.cells.get("product_type", ""))[:750],
         "brand": clean_text(row.cells.get("brand", ""))[:150],
-        "labels": ", ".join(dict.fromkeys(part for part in re.split(r"\s*,\s*", row.cells.get("labels", "")) if part)),
+        "labels": _labels_in(row),
     }
 
 
@@ -157,6 +162,7 @@ def products_from_orders(seen: Mapping[str, SeenProduct], *, currency: str, shop
     seen: titles and prices by product code. The commonest title wins; among equals the longest, then the alphabet.
     """
     titles = {code: clean_title(product.titles) for code, product in seen.items() if product.titles}
+    titles = {code: title for code, title in titles.items() if title}
     types = types_from_titles(titles)
     return {
         code: {
@@ -172,7 +178,6 @@ def products_from_orders(seen: Mapping[str, SeenProduct], *, currency: str, shop
             "labels": "",
         }
         for code, title in titles.items()
-        if title
     }
 
 
@@ -191,7 +196,7 @@ def clean_title(titles: Mapping[str, int]) -> str:
         return ""
     best = min(proper, key=lambda title: (-proper[title], -len(title), title))
     words = [word.strip('.,;*?"') for word in clean_text(best).replace(" ,", ", ").split()]
-    return " ".join(_capitalised(word) for word in words if word)[:LONGEST_TITLE]
+    return " ".join(_capitalised(word) for word in words if word)[:LONGEST_TITLE].rstrip()
 
 
 def median_price(prices: Mapping[int, int]) -> int:
@@ -259,6 +264,16 @@ def _price_in(row: Row) -> tuple[int, str]:
     if price < 0:
         raise row.reject("price", "is negative")
     return price, currency.upper()
+
+
+def _labels_in(row: Row) -> str:
+    """The labels once each, as many as fit."""
+    text, labels = "", clean_text(row.cells.get("labels", "")).split(",")
+    for label in dict.fromkeys(label.strip() for label in labels):
+        longer = f"{text}, {label}" if text else label
+        if label and len(longer) <= LONGEST_LABELS:
+            text = longer
+    return text
 
 
 def _link_in(row: Row, column: str, *, required: bool) -> str:

@@ -1,13 +1,15 @@
 """Read one cell of a stranger's file: a time, an amount, a yes. Each says what it expected when it cannot."""
 
+import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from subscribers.csv_files import Row
 
 _YES = {"yes", "y", "true", "1", "on", "ja"}
 _NO = {"no", "n", "false", "0", "off", "nein"}
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)  # nobody has shop data from before; 1900-01-01 is a spreadsheet's zero
+_THOUSANDS_OR_NOT = re.compile(r"[-+]?[1-9][0-9]{0,2},[0-9]{3}")
 MOST = 1_000_000_000  # cents and units: ten million euros, and what fits every database's integer
 
 
@@ -16,9 +18,9 @@ def time_in(row: Row, column: str, *, now: datetime) -> datetime:
     text = row.cells[column]
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for the year 1 or 9999 east or west of Greenwich
         raise row.reject(column, "is no ISO 8601 time such as 2026-03-31T09:30:00Z") from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     if at < EARLIEST:
         raise row.reject(column, f"lies before {EARLIEST:%Y}; is it a spreadsheet's empty date?")
     if at > now:
@@ -37,19 +39,22 @@ def yes_or_no_in(row: Row, column: str, *, default: bool) -> bool:
 
 
 def minor_units(text: str) -> int:
-    """An amount of money in cents, rounded half to even: `24.50`, `24,50`. Raises ValueError.
+    """An amount of money in cents, rounded half to even: `24.50`, `24,50`. Raises ValueError, also for `1,234`:
+    one and a bit to some, over a thousand to others.
 
     >>> minor_units("24.50")
     2450
     """
     if "," in text and "." in text:  # 1,234.50 or 1.234,50: what comes first parts the thousands
         text = text.replace(min(",", ".", key=text.index), "")
+    elif _THOUSANDS_OR_NOT.fullmatch(text):
+        raise ValueError(text)
     try:
         amount = Decimal(text.replace(",", ".")) * 100
-        if not amount.is_finite() or abs(amount) > MOST:
+        if abs(amount) > MOST:  # also raises for NaN, which compares to nothing
             raise ValueError(text)
         return int(amount.to_integral_value())
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond Decimal's own limits such as 1e999999
         raise ValueError(text) from None
 
 

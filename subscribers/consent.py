@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlmodel import Session, col
 
 from subscribers.database import insert_new
 from subscribers.models import Consent, Purpose, Subscriber, Suppression
 
 _COLUMNS = {Purpose.MAIL: "may_mail", Purpose.PERSONALISE: "may_personalise", Purpose.TRACK: "may_track"}
+
+# Asked once a mail, so as text: building it from columns takes longer than running it.
+_MAY_MAIL = text(
+    "SELECT 1 FROM subscriber WHERE key = :key AND may_mail "
+    "AND NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.key = :key)"
+)
 
 
 def record(
@@ -70,12 +76,7 @@ def is_suppressed(session: Session, key: str) -> bool:
 
 def may_mail(session: Session, key: str) -> bool:
     """Whether the person may be mailed now: on the roster, consent given, not suppressed. One indexed look."""
-    allowed = select(col(Subscriber.id)).where(
-        col(Subscriber.key) == key,
-        col(Subscriber.may_mail),
-        ~select(col(Suppression.id)).where(col(Suppression.key) == key).exists(),
-    )
-    return session.execute(allowed).first() is not None
+    return session.connection().execute(_MAY_MAIL, {"key": key}).first() is not None
 
 
 def history(session: Session, subscriber_id: int) -> list[Consent]:

@@ -41,7 +41,8 @@ class RowRejected(SubscribersError):
     """A row cannot become a record. The good rows around it still do. `raw` are its cells, as far as they were read."""
 
     def __init__(self, line: int, column: str, value: str, reason: str, raw: tuple[str, ...] = ()) -> None:
-        super().__init__(f"line {line}: {column} {shorten(value)!r} {reason}" if column else f"line {line}: {reason}")
+        where = f"{shorten(column)} {shorten(value)!r} " if column else ""
+        super().__init__(f"line {line}: {where}{reason}")
         self.line, self.column, self.value, self.reason, self.raw = line, column, value, reason, raw
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from subscribers.csv_files import CsvFile, decoded
+from subscribers.csv_files import LONGEST_FIELD, CsvFile, decoded
 from subscribers.errors import RowRejected
 
 EXAMPLES = 5
-LONGEST_KEPT = 1_000  # characters of a cell in the rejects file: a megabyte of text helps nobody to correct a row
+OUR_COLUMNS = ["line", "reason"]
 
 
 class ImportReport:
@@ -24,7 +24,9 @@ class ImportReport:
         self.file, self.counts = source.path.name, Counter[str]()
         self.examples: list[str] = []
         self.unused_columns = source.unused
-        self._header, self._path = source.header, rejects
+        # a rejects file that is imported has our two columns already
+        self._ours = len(OUR_COLUMNS) if source.header[: len(OUR_COLUMNS)] == OUR_COLUMNS else 0
+        self._header, self._path = source.header[self._ours :], rejects
         self._stream: IO[str] | None = None
 
     def count(self, outcome: str, rows: int = 1) -> None:
@@ -40,9 +42,10 @@ class ImportReport:
         if self._stream is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self._path.open("w", encoding="utf-8", newline="", errors="replace")
-            csv.writer(self._stream).writerow(["line", "reason", *self._header])
+            csv.writer(self._stream).writerow([*OUR_COLUMNS, *self._header])
         reason = f"{rejected.column} {rejected.reason}".strip()
-        csv.writer(self._stream).writerow([rejected.line, reason, *(_kept(cell) for cell in rejected.raw)])
+        cells = (_kept(cell) for cell in rejected.raw[self._ours :])
+        csv.writer(self._stream).writerow([rejected.line, reason, *cells])
 
     @property
     def rejected(self) -> int:
@@ -75,5 +78,6 @@ class ImportReport:
 
 
 def _kept(cell: str) -> str:
+    """The cell in full, so that the row can be imported when it is corrected; what no row may have is cut."""
     text = decoded(cell).replace("\x00", "")
-    return text if len(text) <= LONGEST_KEPT else f"{text[:LONGEST_KEPT]}… (cut, {len(text):,} characters)"
+    return text if len(text) <= LONGEST_FIELD else f"{text[:LONGEST_FIELD]}… (cut, {len(text):,} characters)"

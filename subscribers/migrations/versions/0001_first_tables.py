@@ -117,6 +117,8 @@ def upgrade() -> None:
         sa.Column("cards_sha256", sa.String(64), nullable=False),
         sa.Column("content_sha256", sa.String(64), nullable=False),
         sa.Column("manifest_sha256", sa.String(64), nullable=False),
+        sa.Column("errors", sa.Integer(), nullable=False),
+        sa.Column("worst", sa.String(300), nullable=False),
         sa.Column("unattended", sa.Boolean(), nullable=False),
         sa.Column("owner", sa.String(100), nullable=False),
         sa.Column("alive_at", sa.DateTime(timezone=True), nullable=False),
