@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from campaigns import calendar, execute
+from campaigns import calendar, execute, runs
 from campaigns.errors import CampaignsError
 from campaigns.execute import World, open_world
 from campaigns.view import train_model
@@ -39,7 +39,7 @@ def tick(workspace: str) -> None:
 def work(world: World) -> list[int]:
     """Carry on what was left unfinished, then start what is due. Returns the runs worked on."""
     with reading(world.database) as session:
-        left = execute.unfinished(session, now=world.clock())
+        left = runs.unfinished(session, now=world.clock())
     return [run_id for run_id in [*left, *claim_due(world)] if _carry_on(world, run_id)]
 
 

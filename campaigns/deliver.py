@@ -10,10 +10,11 @@ from sqlmodel import Session, col
 
 from campaigns import leases, ledger
 from campaigns.errors import BytesChanged, TransportUnavailable, WrongState
-from campaigns.letters import Writer
+from campaigns.freeze import frozen_writer
+from campaigns.letters import Writer, row_of
 from campaigns.mime import Envelope
 from campaigns.models import Message, MessageState, Run, RunState
-from campaigns.plan import find_run, frozen_writer, row_of
+from campaigns.runs import find_run
 from campaigns.transports import InDoubt, Refused, Transport
 from subscribers.database import writing
 
@@ -50,6 +51,8 @@ def send_run(
 def _begin(session: Session, run: Run, now: datetime) -> None:
     if run.state not in (RunState.PLANNED, RunState.SENDING, RunState.FINISHED):
         raise WrongState(f"run {run.id} is {run.state}; only a planned run can be sent")
+    if run.errors:
+        raise WrongState(f"run {run.id} is not sent: {run.worst}; mend it and plan anew (`handpicked review {run.id}`)")
     if not leases.take(session, run, RunState.SENDING, now=now):
         raise WrongState(f"run {run.id} is being sent by {run.owner}; wait for it or stop that process first")
 

@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from campaigns import calendar
 from campaigns.errors import CampaignInvalid, CampaignUnknown, WrongState
 from campaigns.models import Campaign, CampaignState, Run
+from campaigns.transports import TRANSPORTS
 from engine.errors import EngineError
 from engine.render.environment import TemplateFolders, TemplateSheet
 
@@ -86,6 +87,7 @@ def definition_from_file(path: Path) -> tuple[Definition, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CampaignInvalid(f"{path.name} is not TOML: {error}") from None
     schedule = plain.pop("schedule", {})
+    _check_types(path.name, plain, schedule)
     unknown = set(plain) - set(Definition.__dataclass_fields__)
     if unknown or "name" not in plain:
         problem = f"has an unknown field {sorted(unknown)[0]!r}" if unknown else "has no name"
@@ -105,16 +107,22 @@ def schedule(
     campaign = find_campaign(session, name)
     if campaign.state == CampaignState.CANCELLED:
         raise WrongState(f"campaign {name} is cancelled; make a new one")
-    if bool(at) == bool(cron):
-        raise CampaignInvalid("say either when (--at) or how often (--cron)")
-    moment = calendar.local_time(at, time_zone) if at else calendar.next_due(cron, time_zone, after=now)
-    if moment <= now:
-        raise CampaignInvalid(f"{at} {time_zone} is in the past; it is {now:%Y-%m-%d %H:%M} UTC")
+    moment = first_due(now=now, at=at, cron=cron, time_zone=time_zone)
     campaign.cron, campaign.time_zone, campaign.next_due = cron, time_zone, moment
     campaign.state = CampaignState.SCHEDULED
     session.add(campaign)
     session.commit()
     return campaign
+
+
+def first_due(*, now: datetime, at: str = "", cron: str = "", time_zone: str = "UTC") -> datetime:
+    """When a schedule is due first, in UTC. Raises CampaignInvalid."""
+    if bool(at) == bool(cron):
+        raise CampaignInvalid("say either when (--at) or how often (--cron)")
+    moment = calendar.local_time(at, time_zone) if at else calendar.next_due(cron, time_zone, after=now)
+    if moment <= now:
+        raise CampaignInvalid(f"{at} {time_zone} is in the past; it is {now:%Y-%m-%d %H:%M} UTC")
+    return moment
 
 
 def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign:
@@ -138,6 +146,21 @@ def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign
     return campaign
 
 
+def _check_types(file: str, plain: Mapping[str, Any], schedule: Any) -> None:
+    """Raises CampaignInvalid for a value of another type than its field has, and for an unknown schedule field."""
+    wanted: dict[str, type] = dict.fromkeys(("name", "template", "subject", "preheader", "transport"), str)
+    wanted |= {"picks": int, "variables": dict}
+    for name, kind in wanted.items():
+        if name in plain and not isinstance(plain[name], kind):
+            words = {str: "a text in quotes", int: "a whole number", dict: "a table [variables]"}[kind]
+            raise CampaignInvalid(f"{file}: {name} must be {words}, not {plain[name]!r}")
+    known = ("at", "cron", "time_zone")
+    if not isinstance(schedule, dict) or any(not isinstance(value, str) for value in schedule.values()):
+        raise CampaignInvalid(f"{file}: [schedule] holds texts in quotes: {', '.join(known)}")
+    if unknown := sorted(set(schedule) - set(known)):
+        raise CampaignInvalid(f"{file}: [schedule] has an unknown field {unknown[0]!r}; fields are: {', '.join(known)}")
+
+
 def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:
     if not _NAME.fullmatch(definition.name):
         raise CampaignInvalid(f"name {definition.name[:70]!r}: use small letters, digits and hyphens, at most 63")
@@ -153,6 +176,6 @@ def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:
         raise CampaignInvalid("variables are texts; put them in quotes")
     if not 1 <= definition.picks <= MOST_PICKS:
         raise CampaignInvalid(f"picks must be 1 to {MOST_PICKS}, not {definition.picks}")
-    if definition.transport not in ("outbox", "smtp"):
-        raise CampaignInvalid(f"there is no transport {definition.transport!r}; there are: outbox, smtp")
+    if definition.transport not in TRANSPORTS:
+        raise CampaignInvalid(f"there is no transport {definition.transport!r}; there are: {', '.join(TRANSPORTS)}")
     return sheet

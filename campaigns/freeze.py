@@ -9,8 +9,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from campaigns.errors import RunUnknown
-from campaigns.models import Frozen
+from campaigns.errors import RunUnknown, WrongState
+from campaigns.letters import Writer
+from campaigns.models import Campaign, Frozen, Run
+from campaigns.settings import Settings
+from engine.catalog import Product
+from engine.errors import TemplateMissing
+from engine.render.cards import card
+from engine.render.compose import Card, Content
+from engine.render.inline import inline_template
 from subscribers.database import insert_new
 
 
@@ -30,3 +37,39 @@ def thaw(session: Session, name: str) -> dict[str, Any]:
         raise RunUnknown(f"what this run was made from ({name[:12]}…) is gone; plan the campaign anew")
     plain: dict[str, Any] = json.loads(text)
     return plain
+
+
+def make_content(campaign: Campaign, settings: Settings) -> Content:
+    """What all mails of the campaign have in common, from the template as it is now. Raises TemplateBroken."""
+    folders = settings.templates
+    sheet = folders.sheet(campaign.template)
+    template = inline_template(folders.sandbox(), folders.source, f"{campaign.template}.html")
+    try:
+        plain = folders.source(f"{campaign.template}.txt")
+    except TemplateMissing:
+        plain = folders.source("layouts/plain.txt")
+    return Content(
+        template=campaign.template,
+        source=template.source,
+        inlined=template.once,
+        plain=plain,
+        subject=campaign.subject or sheet.subject,
+        preheader=campaign.preheader or sheet.preheader,
+        variables=sheet.defaults() | json.loads(campaign.variables),
+        sender=settings.sender(),
+        public_url=settings.public_url,
+    )
+
+
+def make_cards(session: Session, public_url: str) -> dict[int, Card]:
+    """The card of every product, by sku_id."""
+    products = session.scalars(select(Product).order_by(col(Product.sku_id)))
+    return {product.sku_id: card(product, public_url=public_url) for product in products}
+
+
+def frozen_writer(session: Session, run: Run) -> Writer:
+    """The writer of a planned run, from what was frozen: neither today's template nor today's prices matter."""
+    if not run.content_sha256:
+        raise WrongState(f"run {run.id} is not planned yet; `handpicked plan` does it")
+    cards = {int(sku_id): card for sku_id, card in thaw(session, run.cards_sha256).items()}
+    return Writer(Content.from_plain(thaw(session, run.content_sha256)), cards, date=run.planned_at)

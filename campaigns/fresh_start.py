@@ -29,7 +29,10 @@ def start_over(workspace: Path, shop: str, *, now: datetime) -> datetime:
     before = json.loads(mark.read_text()) if mark.exists() else {}
     earlier, began = before.get("shop"), str(before.get("began", now.isoformat()))
     refusals = list[dict[str, object]]()
-    database = load_settings(workspace).database
+    settings = load_settings(workspace)
+    if settings.database_url:
+        raise WrongState("database_url is set, and a demo makes a database of its own; unset HANDPICKED_DATABASE_URL")
+    database = settings.database
     if (workspace / "handpicked.db").exists():
         with reading(open_database(database)) as session:
             if earlier is None and session.execute(select(col(Subscriber.id)).limit(1)).first():

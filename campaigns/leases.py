@@ -45,6 +45,12 @@ def take(session: Session, run: Run, state: RunState, *, now: datetime) -> bool:
     return isinstance(result, CursorResult) and result.rowcount == 1
 
 
+def give_back(session: Session, run_id: int, *, now: datetime) -> None:
+    """Stop working on a run without finishing it; commits."""
+    session.execute(update(Run).where(col(Run.id) == run_id).values(owner="", alive_at=now))
+    session.commit()
+
+
 def renew(session: Session, run_id: int, *, now: datetime) -> None:
     """Say that we are still at it; commits."""
     session.execute(update(Run).where(col(Run.id) == run_id).values(alive_at=now))

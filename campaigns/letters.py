@@ -56,3 +56,8 @@ class Writer:
             unsubscribe_url=unsubscribe_url,
         )
         return Letter(mail, message, unsubscribe_url)
+
+
+def row_of(message: Mapping[str, Any]) -> Row:
+    """The part of a message row that its letter is made from."""
+    return Row(**{name: message[name] for name in Row.__dataclass_fields__})

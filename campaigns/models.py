@@ -72,8 +72,9 @@ class Run(SQLModel, table=True):
     """One execution of one occurrence of a campaign; the unique pair is what makes it run once.
 
     planned_at is the run's `now`: everything in it, dates included, is computed for that moment. The three …_sha256
-    name what was frozen (table Frozen); manifest_sha256 covers every message's hash. unattended: the scheduler takes it
-    to its end. owner and alive_at are a lease: whoever works on the run renews it.
+    name what was frozen (table Frozen); manifest_sha256 covers every message's hash. errors counts what was found in
+    its mails that must not be sent, worst says what. unattended: the scheduler takes it to its end. owner and alive_at
+    are a lease: whoever works on the run renews it.
     """
 
     __table_args__ = (UniqueConstraint("campaign_id", "occurrence"),)
@@ -89,6 +90,8 @@ class Run(SQLModel, table=True):
     cards_sha256: str = Field(default="", max_length=64)
     content_sha256: str = Field(default="", max_length=64)
     manifest_sha256: str = Field(default="", max_length=64)
+    errors: int = Field(default=0)
+    worst: str = Field(default="", max_length=300)
     unattended: bool = Field(default=False)
     owner: str = Field(default="", max_length=100)
     alive_at: datetime = utc_column()

@@ -5,26 +5,22 @@ import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, delete, exists, insert, select, update
 from sqlmodel import Session, col
 
-from campaigns import leases, ledger
-from campaigns.errors import RunUnknown, WrongState
-from campaigns.freeze import freeze, thaw
-from campaigns.letters import Row, Writer
-from campaigns.models import Campaign, Message, MessageState, Run, RunState
+from campaigns import ledger
+from campaigns.errors import WrongState
+from campaigns.freeze import freeze, make_cards, make_content
+from campaigns.letters import Writer, row_of
+from campaigns.models import Message, MessageState, Run, RunState
+from campaigns.review.findings import Review
+from campaigns.runs import campaign_of, find_run
 from campaigns.settings import Settings
 from campaigns.view import recommender
-from engine.catalog import Product
-from engine.errors import TemplateMissing
 from engine.recommend.recommender import PersonPicks, Recommender
-from engine.render.cards import card
-from engine.render.compose import Card, Content
-from engine.render.inline import inline_template
 from subscribers.database import reading, writing
 from subscribers.links import UNSUBSCRIBE, LinkSigner
 from subscribers.models import Subscriber, Suppression
@@ -50,42 +46,25 @@ class Person:
     skip: str
 
 
-def begin_run(
-    session: Session, campaign: Campaign, occurrence: datetime, *, now: datetime, unattended: bool = False
-) -> Run:
-    """Claim this occurrence of the campaign; commits. Raises sqlalchemy's IntegrityError when it is claimed already."""
-    assert campaign.id is not None  # it came from the database
-    run = Run(
-        campaign_id=campaign.id,
-        occurrence=occurrence,
-        planned_at=now,
-        unattended=unattended,
-        owner=leases.this_process(),
-        alive_at=now,
-    )
-    session.add(run)
-    session.commit()
-    return run
-
-
 def plan_run(
     database: Engine, run_id: int, settings: Settings, secrets: Secrets, *, progress: Progress | None = None
 ) -> Run:
     """Fill a run in state `planning`: rows for everybody, what they are made from, and the manifest over it all.
 
     Rows are written in batches and count only once the run is `planned`; a run that died half-way is planned from
-    the start, for the same moment. Raises WrongState when the run is planned already.
+    the start, for the same moment. Every letter is checked as it is written; what must not be sent is noted on the
+    run. Raises WrongState when the run is planned already.
     """
     with reading(database) as session:
-        run, campaign = _run_and_campaign(session, run_id)
+        run = find_run(session, run_id)
+        campaign = campaign_of(session, run)
         view, model = recommender(session, settings.models, now=run.planned_at)
         content = make_content(campaign, settings)
         cards = make_cards(session, content.public_url)
         people = list(audience(session))
     writer = Writer(content, cards, date=run.planned_at)
     _clear(database, run_id)
-    manifest = hashlib.sha256()
-    done = 0
+    manifest, review, done = hashlib.sha256(), Review(run_id), 0
     for batch in _batches(people):
         picks = picks_of(batch, view, campaign.picks)
         rows = [
@@ -94,7 +73,9 @@ def plan_run(
         ]
         for row in rows:
             if not row["reason"]:
-                row["sha256"] = hashlib.sha256(writer.write(row_of(row)).message).hexdigest()
+                letter = writer.write(row_of(row))
+                row["sha256"] = hashlib.sha256(letter.message).hexdigest()
+                review.look(letter, writer.content.sender, row["hero_sku_id"])
             manifest.update(f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n".encode())
         with writing(database) as session:
             session.execute(insert(Message), rows)
@@ -108,8 +89,13 @@ def plan_run(
             "cards_sha256": freeze(session, "cards", {str(sku_id): dict(card) for sku_id, card in cards.items()}),
             "template_sha256": hashlib.sha256(content.source.encode()).hexdigest(),
         }
-        _finish(session, run_id, {"model": model, "manifest_sha256": manifest.hexdigest(), **frozen})
-        return _run_and_campaign(session, run_id)[0]
+        found: dict[str, str | int] = {
+            "errors": review.errors,
+            "worst": review.worst[:300],
+            "manifest_sha256": manifest.hexdigest(),
+        }
+        _finish(session, run, {"model": model, **found, **frozen})
+        return find_run(session, run_id)
 
 
 def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
@@ -124,55 +110,6 @@ def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
     for row in session.execute(query):
         skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
         yield Person(row.id, row.key, row.address, row.given_name, row.language, row.may_personalise, skip)
-
-
-def make_content(campaign: Campaign, settings: Settings) -> Content:
-    """What all mails of the campaign have in common, from the template as it is now. Raises TemplateBroken."""
-    folders = settings.templates
-    sheet = folders.sheet(campaign.template)
-    template = inline_template(folders.sandbox(), folders.source, f"{campaign.template}.html")
-    try:
-        plain = folders.source(f"{campaign.template}.txt")
-    except TemplateMissing:
-        plain = folders.source("layouts/plain.txt")
-    return Content(
-        template=campaign.template,
-        source=template.source,
-        inlined=template.once,
-        plain=plain,
-        subject=campaign.subject or sheet.subject,
-        preheader=campaign.preheader or sheet.preheader,
-        variables=sheet.defaults() | json.loads(campaign.variables),
-        sender=settings.sender(),
-        public_url=settings.public_url,
-    )
-
-
-def make_cards(session: Session, public_url: str) -> dict[int, Card]:
-    """The card of every product, by sku_id."""
-    products = session.scalars(select(Product).order_by(col(Product.sku_id)))
-    return {product.sku_id: card(product, public_url=public_url) for product in products}
-
-
-def frozen_writer(session: Session, run: Run) -> Writer:
-    """The writer of a planned run, from what was frozen: neither today's template nor today's prices matter."""
-    if not run.content_sha256:
-        raise WrongState(f"run {run.id} is not planned yet; `handpicked plan` does it")
-    cards = {int(sku_id): card for sku_id, card in thaw(session, run.cards_sha256).items()}
-    return Writer(Content.from_plain(thaw(session, run.content_sha256)), cards, date=run.planned_at)
-
-
-def find_run(session: Session, run_id: int) -> Run:
-    """The run with this number. Raises RunUnknown."""
-    run = session.get(Run, run_id)
-    if run is None:
-        raise RunUnknown(f"there is no run {run_id}; `handpicked campaign show NAME` lists a campaign's runs")
-    return run
-
-
-def row_of(message: Mapping[str, Any]) -> Row:
-    """The part of a message row that its letter is made from."""
-    return Row(**{name: message[name] for name in Row.__dataclass_fields__})
 
 
 def picks_of(people: list[Person], view: Recommender, count: int) -> Iterator[PersonPicks | None]:
@@ -219,13 +156,6 @@ def _message_number(secrets: Secrets, run: Run, key: str) -> str:
     return hmac.new(secrets.suppression, f"message {run.id} {run.occurrence} {key}".encode(), "sha256").hexdigest()[:32]
 
 
-def _run_and_campaign(session: Session, run_id: int) -> tuple[Run, Campaign]:
-    run = find_run(session, run_id)
-    campaign = session.get(Campaign, run.campaign_id)
-    assert campaign is not None  # a foreign key
-    return run, campaign
-
-
 def _clear(database: Engine, run_id: int) -> None:
     with writing(database) as session:
         run = find_run(session, run_id)
@@ -235,12 +165,12 @@ def _clear(database: Engine, run_id: int) -> None:
         session.commit()
 
 
-def _finish(session: Session, run_id: int, frozen: Mapping[str, str]) -> None:
-    """planning → planned, with everything that was frozen; commits."""
+def _finish(session: Session, run: Run, frozen: Mapping[str, str | int]) -> None:
+    """planning → planned, with everything that was frozen; commits. The scheduler keeps its lease: it sends next."""
     session.execute(
         update(Run)
-        .where(col(Run.id) == run_id, col(Run.state) == RunState.PLANNING)
-        .values(state=RunState.PLANNED, owner="", **frozen)
+        .where(col(Run.id) == run.id, col(Run.state) == RunState.PLANNING)
+        .values(state=RunState.PLANNED, owner=run.owner if run.unattended else "", **frozen)
     )
     session.commit()
 

@@ -8,19 +8,11 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from campaigns.errors import WrongState
-from campaigns.letters import Letter, Writer
+from campaigns.freeze import frozen_writer, make_cards, make_content
+from campaigns.letters import Letter, Writer, row_of
 from campaigns.models import Campaign, Message, Run
-from campaigns.plan import (
-    Person,
-    audience,
-    draft_row,
-    find_run,
-    frozen_writer,
-    make_cards,
-    make_content,
-    picks_of,
-    row_of,
-)
+from campaigns.plan import Person, audience, draft_row, picks_of
+from campaigns.runs import find_run
 from campaigns.settings import Settings
 from campaigns.view import recommender
 from engine.recommend.recommender import Recommender

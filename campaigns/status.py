@@ -8,15 +8,19 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from campaigns import ledger
-from campaigns.models import Campaign, Message, MessageState
-from campaigns.plan import find_run, skipped
+from campaigns.models import Message, MessageState
+from campaigns.plan import skipped
+from campaigns.runs import campaign_of, find_run
 from engine.catalog import Product
 from subscribers.models import Subscriber
 
 
 @dataclass(frozen=True)
 class Status:
-    """A run in numbers. heroes: how many mails each hero product is in, by title, the commonest first."""
+    """A run in numbers. heroes: how many mails each hero product is in, by title, the commonest first.
+
+    errors: findings that keep the run from being sent; worst: the commonest of them.
+    """
 
     run: int
     campaign: str
@@ -26,6 +30,8 @@ class Status:
     skipped: dict[str, int]
     different_heroes: int
     heroes: list[tuple[str, int]]
+    errors: int
+    worst: str
 
     @property
     def mails(self) -> int:
@@ -41,6 +47,8 @@ class Status:
             "audience": self.audience,
             "messages": self.messages,
             "skipped": self.skipped,
+            "errors": self.errors,
+            "worst": self.worst,
             "different_heroes": self.different_heroes,
             "commonest_hero": {"title": self.heroes[0][0], "mails": self.heroes[0][1]} if self.heroes else None,
         }
@@ -62,8 +70,7 @@ def mails_of(session: Session, person: Subscriber) -> list[dict[str, Any]]:
 def status_of(session: Session, run_id: int) -> Status:
     """The run with this number, in numbers. Raises RunUnknown."""
     run = find_run(session, run_id)
-    campaign = session.get(Campaign, run.campaign_id)
-    assert campaign is not None  # a foreign key
+    campaign = campaign_of(session, run)
     totals = ledger.totals(session, run_id)
     states = [state for state in MessageState if state not in (MessageState.SKIPPED, MessageState.CLAIMED)]
     counted = (
@@ -85,4 +92,6 @@ def status_of(session: Session, run_id: int) -> Status:
         skipped=skipped(session, run_id),
         different_heroes=len(heroes),
         heroes=heroes[:10],
+        errors=run.errors,
+        worst=run.worst,
     )

@@ -18,6 +18,7 @@ from campaigns.mime import Envelope
 from campaigns.settings import Settings
 
 REPLY_SECONDS = 600  # RFC 5321 section 4.5.3.2.6: the server may still be accepting
+TRANSPORTS = ("outbox", "smtp")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -272,4 +273,4 @@ def make_transport(name: str, settings: Settings) -> Transport:
         return Outbox(settings.outbox)
     if name == "smtp":
         return Smtp(settings)
-    raise SettingsInvalid(f"there is no transport {name!r}; there are: outbox, smtp")
+    raise SettingsInvalid(f"there is no transport {name!r}; there are: {', '.join(TRANSPORTS)}")

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 from campaigns.edit import Definition, save_campaign
-from campaigns.errors import WrongState
 from campaigns.execute import World, open_world
 from campaigns.fresh_start import start_over
 from campaigns.settings import SETTINGS_FILE
@@ -28,7 +27,7 @@ _SETTINGS = """\
 # The settings of this workspace. docs/settings.md describes them all.
 sender_name = "{name}"
 sender_address = "hello@example.com"
-postal_address = "{name}, 1 Mill Lane, Ambleford AM1 1AA"
+postal_address = "1 Mill Lane, Ambleford AM1 1AA"
 website = "https://shop.example"
 currency = "{currency}"
 """
@@ -59,8 +58,6 @@ def run_demo(workspace: Path, data: Path | None) -> World:
         save_campaign(session, Definition(CAMPAIGN), world.settings.templates, now=world.clock())
     planned = runs.planned(world, CAMPAIGN)
     review = runs.reviewed(world, planned.run)
-    if review.errors:
-        raise WrongState(f"run {planned.run} is not sent: {review.worst}")
     _summary(world, runs.sent(world, planned.run), review.largest)
     return world
 

@@ -28,11 +28,11 @@ class Why:
 TREND = Why(Reason.TREND, "", "A favourite of the last weeks")
 _FACTORS = Why(Reason.FACTORS, "", "Chosen to suit you")
 _SENTENCES = {
-    "label": "A good choice for {value}",
     "type": "One of our {value} picks",
     "brand": "New ideas from {value}",
 }
-_TRAITS = ("free", "vegan", "refillable", "travel", "gift", "cruelty")
+_NEEDS = ("skin", "hair", "scalp")
+_THEMES = ("redness", "dark spots", "frizz", "sun care")
 
 
 def why(
@@ -65,8 +65,19 @@ def sentence(name: str) -> str:
     'Fragrance free'
     """
     kind, _, value = name.partition(":")
-    if kind == "label" and any(trait in value for trait in _TRAITS):
-        return value.capitalize()
+    if kind == "label":
+        return _of_label(value)
     if kind == "brand":
         value = value.title()
     return _SENTENCES.get(kind, "Chosen to suit you").format(value=value)
+
+
+def _of_label(label: str) -> str:
+    """A need ("dry skin") is answered; what else is said of a product ("vegan", "SPF 50") stands for itself."""
+    if label.endswith("-prone"):
+        label += " skin"
+    if label.endswith(_NEEDS):
+        return f"A good choice for {label}"
+    if label in _THEMES:
+        return f"Made with {label} in mind"
+    return label[:1].upper() + label[1:]

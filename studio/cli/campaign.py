@@ -60,12 +60,14 @@ def apply(
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Make or change a campaign, and schedule it, from a TOML file kept with your other files."""
-    from campaigns.edit import definition_from_file, save_campaign
+    from campaigns.edit import definition_from_file, first_due, save_campaign
     from campaigns.edit import schedule as set_schedule
     from subscribers.database import writing
 
     definition, planned = definition_from_file(file)
     world = open_workspace(workspace)
+    if planned:
+        first_due(now=world.clock(), **planned)  # a bad schedule changes nothing
     with writing(world.database) as session:
         saved = save_campaign(session, definition, world.settings.templates, now=world.clock())
         if planned:
@@ -103,7 +105,8 @@ def show(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_js
         say_json(_plain(found) | {"runs": plain})
         return
     for name, value in _plain(found).items():
-        say(f"{name}: {value}")
+        if value:
+            say(f"{name}: {value}")
     rows = [(run.id, f"{run.occurrence:%Y-%m-%d %H:%M}", run.state) for run in runs]
     table(("run", "occurrence (UTC)", "state"), rows)
 
@@ -165,5 +168,6 @@ def _when(campaign: "Campaign") -> str:
 def _plain(campaign: "Campaign") -> dict[str, Any]:
     import json
 
-    fields = campaign.model_dump(mode="json", exclude={"id", "variables"})
-    return fields | {"variables": json.loads(campaign.variables)}
+    names = ("name", "state", "next_due", "cron", "time_zone", "template", "subject", "preheader", "picks", "transport")
+    fields = campaign.model_dump(mode="json")
+    return {name: fields[name] for name in names} | {"variables": json.loads(campaign.variables)}

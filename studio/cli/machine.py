@@ -53,8 +53,11 @@ def bench(
     if not there:
         complain("benchmarks are only in a checkout of the project; clone it and run this there")
         raise typer.Exit(2)
-    if name not in there:
+    if not name:
         say(f"benchmarks: {', '.join(there)}")
-        raise typer.Exit(2 if name else 0)
+        return
+    if name not in there:
+        complain(f"there is no benchmark {name!r}; there are: {', '.join(there)}")
+        raise typer.Exit(2)
     sys.argv = [name, *(["--json"] if as_json else [])]
     runpy.run_path(str(BENCHMARKS / f"{name}.py"), run_name="__main__")

@@ -53,7 +53,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Personalised email campaigns: every subscriber gets products picked for them, and nobody who said no a mail."""
+    """Personalised email campaigns: picks for each subscriber, and no mail for anyone who said no."""
 
 
 def main() -> None:

@@ -67,6 +67,9 @@ def evaluate(
     if as_json:
         say_json(plain)
         return
+    if not found.customers:
+        say(f"nobody with a history bought anything new to them in the {days} days from {plain['split_at']}")
+        raise typer.Exit(1)
     say(f"{found.customers:,} people; purchases new to them in the {days} days from {plain['split_at']}")
     rows = [(s.name, f"{s.ndcg:.4f}", f"{s.recall:.4f}", f"{s.coverage:.1%}") for s in found.scores]
     table(("model", "NDCG@10", "recall@10", "coverage"), rows)

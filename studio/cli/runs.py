@@ -71,30 +71,35 @@ def review(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: As
 def send(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
     """Send a planned run, or go on with one that was interrupted. Nobody gets it twice."""
     world = open_workspace(workspace)
-    status = sent(world, run)
+    before = _status(world, run)
+    found = sent(world, run)
     if as_json:
-        say_json(status.summary())
+        say_json(found.summary())
     else:
-        for line in sent_lines(world, status):
+        for line in sent_lines(world, found, before=before):
             say(line)
-    _exit_by(status)
+    _exit_by(found)
 
 
 def run(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
-    """Plan, review and send, all at once. Stops before sending when the review finds an error."""
+    """Plan and send at once. Every mail is checked as it is planned; when one must not be sent, none is."""
+    from campaigns.edit import find_campaign
+    from campaigns.transports import make_transport
+    from subscribers.database import reading
+
     world = open_workspace(workspace)
-    status = planned(world, campaign)
-    found = reviewed(world, status.run)
-    if found.errors:
-        complain(f"run {status.run} is not sent: {found.worst}")
-        raise typer.Exit(1)
-    status = sent(world, status.run)
+    with reading(world.database) as session:
+        make_transport(
+            find_campaign(session, campaign).transport, world.settings
+        )  # says now what would be missing then
+    planned_status = planned(world, campaign)
+    found = sent(world, planned_status.run)
     if as_json:
-        say_json(status.summary())
+        say_json(found.summary())
     else:
-        for line in [*_plan_lines(status), *sent_lines(world, status)]:
+        for line in [*_plan_lines(found), *sent_lines(world, found, before=planned_status)]:
             say(line)
-    _exit_by(status)
+    _exit_by(found)
 
 
 def status(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
@@ -104,8 +109,9 @@ def status(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: As
     if as_json:
         say_json(found.summary())
         return
-    say(f"run {found.run} of campaign {found.campaign}: {found.state}")
-    for line in _plan_lines(found):
+    first, *rest = _plan_lines(found)
+    say(f"campaign {found.campaign}, {first} ({found.state})")
+    for line in rest:
         say(line)
     say(f"  mails: {listed({state.replace('_', ' '): count for state, count in found.messages.items() if count})}")
 
@@ -115,18 +121,25 @@ def planned(world: "World", campaign: str) -> "Status":
     from campaigns.errors import WrongState
     from campaigns.execute import start_run
     from campaigns.plan import plan_run
+    from campaigns.runs import abandon
+    from subscribers.database import writing
 
     run = start_run(world, campaign)
     if run is None or run.id is None:
         raise WrongState("another run of this campaign began at this very moment; try again")
-    with progress("planning") as show:
-        plan_run(world.database, run.id, world.settings, world.secrets, progress=show)
+    try:
+        with progress("planning") as show:
+            plan_run(world.database, run.id, world.settings, world.secrets, progress=show)
+    except Exception:
+        with writing(world.database) as session:
+            abandon(session, run.id)  # nobody would go on with it
+        raise
     return _status(world, run.id)
 
 
 def reviewed(world: "World", run: int) -> "Review":
     """Review the run, with a progress bar."""
-    from campaigns.review.findings import review_run
+    from campaigns.review.rereading import review_run
 
     with progress("reviewing") as show:
         return review_run(world.database, run, progress=show)
@@ -159,6 +172,8 @@ def _plan_lines(status: "Status") -> list[str]:
         title, count = status.heroes[0]
         share = count / max(status.mails, 1)
         lines.append(f"  {status.different_heroes:,} different hero products; the commonest, {title}, in {share:.1%}")
+    if status.worst:
+        lines.append(f"  it will not be sent: {status.worst}")
     return lines
 
 
@@ -168,16 +183,17 @@ def _review_lines(review: "Review") -> list[str]:
         f"the largest {review.largest / 1024:.0f} KB"
     ]
     for (severity, name), count in sorted(review.counts.items()):
-        lines.append(f"  {severity}: {name} {review.examples[severity, name][1]} ({count:,} mails)")
+        lines.append(f"  {severity}: {name} {review.examples[severity, name]} ({count:,} mails)")
     return lines if review.counts else [*lines, "  nothing to complain about"]
 
 
-def sent_lines(world: "World", status: "Status") -> list[str]:
-    """What became of the mails, in lines for a person."""
-    lines = [f"  {status.messages['accepted']:,} mails handed over, by {_transport_words(world, status)}"]
-    others = {
-        state.replace("_", " "): count for state, count in status.messages.items() if count and state != "accepted"
-    }
+def sent_lines(world: "World", status: "Status", *, before: "Status") -> list[str]:
+    """What became of the mails since `before`, in lines for a person."""
+    handed = status.messages["accepted"] - before.messages["accepted"]
+    lines = [f"  {handed:,} mails handed over, by {_transport_words(world, status)}"]
+    if not handed and before.messages["accepted"]:
+        lines = [f"  nothing was left to send: all {before.messages['accepted']:,} mails were handed over before"]
+    others = {state.replace("_", " "): n for state, n in status.messages.items() if n and state != "accepted"}
     if others:
         lines.append(f"  not handed over: {listed(others)}")
     return lines

@@ -20,7 +20,7 @@ def scheduler(workspace: Workspace = DEFAULT_WORKSPACE) -> None:
 
 def studio(
     host: Annotated[str, typer.Option(help="The address to listen on; this machine only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8025,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8025,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Campaigns and previews in the browser, on this machine only. Prints its address with a one-time token."""

@@ -51,7 +51,7 @@ def new(
     ] = "picked-for-you",
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Copy a template, its blocks and its sheet into the workspace, to be changed."""
+    """Copy a template and its sheet into the workspace, to be changed; layouts and blocks stay shared."""
     from campaigns.own_templates import copy_template
     from campaigns.settings import load_settings
 

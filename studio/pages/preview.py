@@ -13,7 +13,7 @@ from campaigns.edit import find_campaign
 from campaigns.errors import RunUnknown, WrongState
 from campaigns.execute import World
 from campaigns.models import Campaign, Run
-from campaigns.plan import find_run
+from campaigns.runs import find_run
 from studio.pages import people
 from studio.pages.people import Person
 from studio.pages.previewers import PreviewDesk, Shown

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from campaigns.execute import World
 from campaigns.models import Campaign, Message, MessageState
-from campaigns.plan import find_run
+from campaigns.runs import find_run
 from campaigns.status import status_of
 from engine.catalog import Product
 from studio.pages.shell import page

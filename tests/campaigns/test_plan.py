@@ -12,8 +12,11 @@ import pytest
 
 from campaigns.edit import find_campaign
 from campaigns.errors import RunUnknown, WrongState
-from campaigns.plan import find_run, frozen_writer, plan_run, row_of
+from campaigns.freeze import frozen_writer
+from campaigns.letters import row_of
+from campaigns.plan import plan_run
 from campaigns.preview import Previewer, planned_letter
+from campaigns.runs import find_run
 from campaigns.view import picks_of_one
 from subscribers.database import reading, writing
 from subscribers.errors import SubscriberUnknown
@@ -25,7 +28,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlalchemy import text
 from campaigns.execute import open_world
-from campaigns.plan import find_run, frozen_writer, row_of
+from campaigns.freeze import frozen_writer
+from campaigns.letters import row_of
+from campaigns.runs import find_run
 from subscribers.database import reading
 world = open_world(Path(sys.argv[1]), lambda: datetime.now(UTC))
 with reading(world.database) as session:

@@ -11,7 +11,7 @@ from campaigns.freeze import freeze, thaw
 from campaigns.fresh_start import start_over
 from campaigns.own_templates import copy_template
 from campaigns.pictures import draw_missing
-from campaigns.review.findings import review_run
+from campaigns.review.rereading import review_run
 from campaigns.status import status_of
 from engine.errors import TemplateMissing
 from subscribers import consent
