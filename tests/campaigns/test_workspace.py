@@ -42,6 +42,10 @@ def test_a_campaign_from_a_file(shop, tmp_path):
         ("name = 1 2", "is not TOML"),
         ('nme = "x"', "unknown field 'nme'"),
         ("picks = 2", "has no name"),
+        ("name = 1", "name must be a text in quotes"),
+        ('name = "x"\npicks = "three"', "picks must be a whole number"),
+        ('name = "x"\n[schedule]\nwhen = "now"', "unknown field 'when'"),
+        ('name = "x"\nschedule = 1', "holds texts in quotes"),
     ):
         path.write_text(text)
         with pytest.raises(CampaignInvalid, match=words):
@@ -79,9 +83,13 @@ def test_a_review_finds_nothing_in_a_good_run_and_the_worst_in_a_bad_one(shop):
     shipped = shop.world.settings.templates.source("picked-for-you.html")
     broken = shipped.replace("{% block content %}", "{% block content %}<tr><td><img src='x'></td></tr>")
     (folder / "picked-for-you.html").write_text(broken)
-    bad = review_run(shop.world.database, shop.plan())
+    run = shop.plan()
+    bad = review_run(shop.world.database, run)
     assert bad.errors >= len(shop.mailable())
     assert "has no alt" in bad.worst
+    with pytest.raises(WrongState, match=r"is not sent: image has no alt"):
+        shop.send(run)
+    assert shop.sink.recipients == []
 
 
 def test_a_status_adds_up(shop):
@@ -143,6 +151,12 @@ def test_a_demo_twice_is_the_same_shop_with_an_empty_outbox(tmp_path, now):
     assert start_over(workspace, "first", now=later) == first
     assert (workspace / "handpicked.db").exists()
     assert not (workspace / "outbox").exists()
+
+
+def test_a_demo_wants_a_database_of_its_own(tmp_path, now, monkeypatch):
+    monkeypatch.setenv("HANDPICKED_DATABASE_URL", "sqlite:////tmp/somebodys.db")
+    with pytest.raises(WrongState, match="unset HANDPICKED_DATABASE_URL"):
+        start_over(tmp_path, "demo", now=now)
 
 
 def test_a_demo_keeps_its_hands_off_a_shop_of_your_own(shop):

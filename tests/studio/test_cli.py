@@ -146,6 +146,32 @@ def test_what_cannot_be_done_is_one_sentence_and_never_a_traceback(handpicked, w
     assert len(err.strip().splitlines()) <= 1
 
 
+def test_a_plan_that_fails_leaves_no_run_that_waits_for_ever(shop, tmp_path):
+    (tmp_path / "workspace" / "handpicked.toml").write_text("")
+    for command in ("plan", "run"):
+        code, _, err = shop(command, "weekly")
+        assert code == 2
+        assert "set sender_name, sender_address, postal_address" in err
+    _, out, _ = shop("campaign", "show", "weekly", "--json")
+    assert [run["state"] for run in json.loads(out)["runs"]] == ["cancelled", "cancelled"]
+
+
+def test_a_bad_schedule_in_a_file_changes_nothing(shop, tmp_path):
+    (tmp_path / "spring.toml").write_text('name = "spring"\n[schedule]\nat = "2001-01-01 09:00"\n')
+    code, _, err = shop("campaign", "apply", "spring.toml")
+    assert (code, "is in the past" in err) == (2, True)
+    _, out, _ = shop("campaign", "list", "--json")
+    assert [campaign["name"] for campaign in json.loads(out)] == ["weekly"]
+
+
+def test_run_by_smtp_says_at_once_what_is_missing(shop):
+    assert shop("campaign", "new", "by-mail", "--transport", "smtp")[0] == 0
+    code, _, err = shop("run", "by-mail")
+    assert (code, "set smtp_host" in err) == (2, True)
+    _, out, _ = shop("campaign", "show", "by-mail", "--json")
+    assert json.loads(out)["runs"] == []
+
+
 def test_a_database_that_cannot_be_opened_is_a_service(handpicked, tmp_path, monkeypatch):
     monkeypatch.setenv("HANDPICKED_DATABASE_URL", "sqlite:////proc/nowhere/handpicked.db")
     code, _, err = handpicked("campaign", "list")
