@@ -95,7 +95,8 @@ def _truth(
     later = sp.csr_matrix((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=bought.shape)
     later.sum_duplicates()
     later.data[:] = 1
-    new = (later - later.multiply(bought.astype(np.int8))).tocsr()
+    # bought says how often: taken off as it is, a thing bought twice before would leave 1 − 2, and count as a truth
+    new = (later - later.multiply((bought > 0).astype(np.int8))).tocsr()
     new.eliminate_zeros()
     return new
 

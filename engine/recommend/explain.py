@@ -3,6 +3,7 @@
 The sentence speaks of the product or its theme, never of what the person did: nobody wants to feel watched.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,12 @@ _SENTENCES = {
     "type": "One of our {value} picks",
     "brand": "New ideas from {value}",
 }
+# labels come from the shop's feed: one such as "viewed by you" must not become a sentence about watching
+_WATCHING = re.compile(
+    r"\b(you|your|we|us|our|because|since|look\w*|view\w*|brows\w*|click\w*|visit\w*|search\w*|watch\w*|track\w*"
+    r"|bought|seen|saw|notic\w*|abandon\w*)\b",
+    re.IGNORECASE,
+)
 _NEEDS = ("skin", "hair", "scalp")
 _THEMES = ("redness", "dark spots", "frizz", "sun care")
 
@@ -65,11 +72,14 @@ def sentence(name: str) -> str:
     'Fragrance free'
     """
     kind, _, value = name.partition(":")
+    value = " ".join(value.split())
+    if not value or _WATCHING.search(value):
+        return _FACTORS.sentence
     if kind == "label":
         return _of_label(value)
     if kind == "brand":
         value = value.title()
-    return _SENTENCES.get(kind, "Chosen to suit you").format(value=value)
+    return _SENTENCES.get(kind, _FACTORS.sentence).format(value=value)
 
 
 def _of_label(label: str) -> str:

@@ -47,29 +47,29 @@ def describe(catalog: CatalogColumns, limits: NDArray[np.float64] | None = None)
     """The attributes of every product. limits: the four borders between price bands, from `price_limits`."""
     limits = price_limits(catalog) if limits is None else limits
     bands = np.searchsorted(limits, catalog.price_minor, side="right")
-    named: list[list[tuple[str, float]]] = [[] for _ in range(len(catalog))]
+    named: list[dict[str, float]] = [{} for _ in range(len(catalog))]
     words = [_words(title) for title in catalog.title]
     telling = _telling_words(words)
     for place, row in enumerate(named):
-        row.append((f"price:{PRICE_BANDS[bands[place]]}", WEIGHTS["price"]))
-        if catalog.product_type[place]:
-            row.append((f"type:{catalog.product_type[place].split('>')[-1].strip().lower()}", WEIGHTS["type"]))
-        if catalog.brand[place]:
-            row.append((f"brand:{catalog.brand[place].lower()}", WEIGHTS["brand"]))
-        row.extend((f"label:{label.lower()}", WEIGHTS["label"]) for label in split_labels(catalog.labels[place]))
-        row.extend((f"word:{word}", WEIGHTS["word"]) for word in words[place] if word in telling)
-    names = tuple(sorted({name for row in named for name, _ in row}))
+        row[f"price:{PRICE_BANDS[bands[place]]}"] = WEIGHTS["price"]
+        if kind := catalog.product_type[place].split(">")[-1].strip().lower():
+            row[f"type:{kind}"] = WEIGHTS["type"]
+        if brand := catalog.brand[place].strip().lower():
+            row[f"brand:{brand}"] = WEIGHTS["brand"]
+        row.update((f"label:{label.lower()}", WEIGHTS["label"]) for label in split_labels(catalog.labels[place]))
+        row.update((f"word:{word}", WEIGHTS["word"]) for word in words[place] if word in telling)
+    names = tuple(sorted({name for row in named for name in row}))
     index = {name: place for place, name in enumerate(names)}
     counts = [len(row) for row in named]
     matrix = sp.csr_matrix(
         (
-            np.array([weight for row in named for _, weight in row], dtype=np.float32),
-            np.array([index[name] for row in named for name, _ in row], dtype=np.int32),
+            np.array([weight for row in named for weight in row.values()], dtype=np.float32),
+            np.array([index[name] for row in named for name in row], dtype=np.int32),
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
         ),
         shape=(len(catalog), len(names)),
     )
-    matrix.sum_duplicates()
+    matrix.sort_indices()
     return Attributes(names, matrix)
 
 

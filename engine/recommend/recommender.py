@@ -23,6 +23,7 @@ from engine.recommend.trend import recent_popularity, standardised
 from subscribers.signals import Signals
 
 SPARE = 8  # candidates beyond those asked for, so that exact scoring can still turn neighbours around
+ROUNDING = np.float32(1e-3)  # two hundred times what was seen to differ between matrix products
 PEOPLE_A_BATCH = 1_000  # a batch of scores at 10,000 products is 40 MB
 
 
@@ -84,25 +85,38 @@ class Recommender:
             yield from self._batch(people[part], personalised[part], count)
 
     def _batch(self, people: NDArray[np.int64], personalised: NDArray[np.bool_], count: int) -> Iterator[PersonPicks]:
+        if not len(self.catalog):
+            yield from (PersonPicks(int(subscriber_id), ()) for subscriber_id in people)
+            return
         rows = np.where(personalised, self.histories.rows_of(people), -1)
         profile = self._profiles(rows)
         users = self.factors.users(np.where(personalised, people, -1), profile)
-        chosen = rank.best(self._scores(users, rows), count + SPARE)
-        liking = self._exact_liking(users, chosen)
-        scores = np.where(chosen >= 0, liking + self._trend_weight * self.trend[chosen], -np.inf)
-        order = np.lexsort((chosen, -scores), axis=1)[:, :count]
-        for row, subscriber_id in enumerate(people):
-            labels = _cells(profile, row)
+        rough = self._scores(users, rows)
+        candidates = rank.best(rough, count + SPARE)
+        ranked = self._ranked(users, candidates, count)
+        for row in np.flatnonzero(_doubtful(rough, candidates, count)):
+            every = _candidates(rough[row], candidates[row], count)
+            for part, exact in zip(ranked, self._ranked(users[[row]], every[None, :], count), strict=True):
+                part[row] = exact[0]
+        for place, (subscriber_id, *best) in enumerate(
+            zip(people.tolist(), *(part.tolist() for part in ranked), strict=True)
+        ):
+            labels = _cells(profile, place)
             picks = tuple(
-                Pick(
-                    sku_id=int(self.catalog.sku[chosen[row, place]]),
-                    score=round(float(scores[row, place]), 4),
-                    why=self._why(labels, int(chosen[row, place]), float(liking[row, place])),
-                )
-                for place in order[row]
-                if chosen[row, place] >= 0
+                Pick(int(self.catalog.sku[column]), round(score, 4), self._why(labels, column, liking))
+                for column, score, liking in zip(*best, strict=True)
+                if column >= 0
             )
-            yield PersonPicks(int(subscriber_id), picks)
+            yield PersonPicks(subscriber_id, picks)
+
+    def _ranked(
+        self, users: FloatArray, columns: NDArray[np.int64], count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """(n, count) each: the best of the given columns, their exact scores, and what of a score the model says."""
+        liking = self._exact_liking(users, columns)
+        scores = np.where(columns >= 0, liking + self._trend_weight * self.trend[columns], -np.inf)
+        order = np.lexsort((columns, -scores), axis=1)[:, :count]
+        return tuple(np.take_along_axis(part, order, axis=1) for part in (columns, scores, liking))  # type: ignore[return-value]
 
     @property
     def _trend_weight(self) -> float:
@@ -125,11 +139,16 @@ class Recommender:
         A matrix product rounds differently for one person than for a thousand (5e-6 in the score), which in 4,000
         mails would once turn two picks around between a preview and its plan. This sum is the same for any batch.
         """
-        vectors, bias = self._item_vectors
-        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-        above = bias.astype(np.float64) - bias.mean(dtype=np.float64)
+        centred, above = self._centred
         liking = (users[:, None, :] * centred[columns]).sum(axis=2) + above[columns]
         return np.where(_known(users)[:, None], liking, 0.0)
+
+    @cached_property
+    def _centred(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The product vectors and biases, less those of the average product."""
+        vectors, bias = self._item_vectors
+        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+        return centred, bias.astype(np.float64) - bias.mean(dtype=np.float64)
 
     def _profiles(self, rows: NDArray[np.int64]) -> sp.csr_matrix:
         """(n, a) under the model's own names; empty rows for people without a history."""
@@ -152,6 +171,22 @@ class Recommender:
         return explain.why(labels, self._described[column], self.factors.names, share)
 
 
+def _doubtful(rough: FloatArray, candidates: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """(n,) whether a product that is no candidate may belong among the best `count`, but for rounding.
+
+    So it is where many products score alike: new ones of one type, brand and price, say.
+    """
+    if not 0 < count < candidates.shape[1]:
+        return np.zeros(len(rough), dtype=np.bool_)
+    ends = np.take_along_axis(rough, candidates[:, [count - 1, -1]], axis=1)
+    return np.asarray((candidates[:, -1] >= 0) & (ends[:, 1] >= ends[:, 0] - ROUNDING))
+
+
+def _candidates(rough: FloatArray, candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Every product of one row that may belong among the best `count`, whichever way its score was rounded."""
+    return np.flatnonzero(rough >= rough[candidates[count - 1]] - ROUNDING)
+
+
 def _known(users: FloatArray) -> NDArray[np.bool_]:
     """Whether anything is known of each person: whether their vector is not all zeros."""
     return np.asarray(np.abs(users).sum(axis=1) > 0)
@@ -163,11 +198,13 @@ def select_rows(matrix: sp.csr_matrix, rows: NDArray[np.int64]) -> sp.csr_matrix
         return sp.csr_matrix((len(rows), matrix.shape[1]), dtype=matrix.dtype)
     there = rows >= 0
     picked = matrix[np.where(there, rows, 0)]
-    if not there.all():
-        keep = sp.diags_array(there.astype(matrix.dtype))
-        picked = (keep @ picked).tocsr()
-        picked.eliminate_zeros()
-    return picked
+    if there.all():
+        return picked
+    # by hand: a product with a diagonal matrix turns the cells of a row around, and their sum rounds differently
+    lengths = np.diff(picked.indptr)
+    kept = np.repeat(there, lengths)
+    ends = np.concatenate([[0], np.cumsum(np.where(there, lengths, 0))])
+    return sp.csr_matrix((picked.data[kept], picked.indices[kept], ends), shape=picked.shape)
 
 
 def _cells(matrix: sp.csr_matrix, row: int) -> dict[int, float]:

@@ -91,21 +91,23 @@ def load(folder: Path, name: str | None = None) -> Factors:
 
 
 def card(folder: Path, name: str | None = None) -> ModelCard:
-    """What is known about a model. Raises ModelMissing."""
+    """What is known about a model. Raises ModelMissing, ModelDamaged."""
     name = name or current(folder)
     try:
         plain = json.loads((folder / f"{name}.json").read_text())
+        return ModelCard(
+            name=plain["model"],
+            trained_at=datetime.fromisoformat(plain["trained_at"]),
+            cutoff=datetime.fromisoformat(plain["cutoff"]),
+            people=plain["people"],
+            products=plain["products"],
+            metrics=plain["metrics"],
+            recipe=plain["recipe"],
+        )
     except FileNotFoundError:
         raise ModelMissing(f"nothing is known about a model {name}; run `handpicked train`") from None
-    return ModelCard(
-        name=plain["model"],
-        trained_at=datetime.fromisoformat(plain["trained_at"]),
-        cutoff=datetime.fromisoformat(plain["cutoff"]),
-        people=plain["people"],
-        products=plain["products"],
-        metrics=plain["metrics"],
-        recipe=plain["recipe"],
-    )
+    except (ValueError, KeyError, TypeError):
+        raise ModelDamaged(f"what is known about model {name} cannot be read; run `handpicked train`") from None
 
 
 def to_bytes(factors: Factors) -> bytes:

@@ -26,10 +26,12 @@ def recent_popularity(
 
 
 def standardised(popularity: FloatArray) -> FloatArray:
-    """The logarithm of popularity with mean 0 and deviation 1, so that one weight suits every shop."""
+    """The logarithm of popularity with mean 0 and deviation 1, so that one weight suits every shop.
+
+    0 where all are equally popular.
+    """
     logged: FloatArray = np.log1p(popularity)
-    deviation = float(logged.std())
-    if deviation == 0.0:
+    if not len(logged) or logged.min() == logged.max():  # the deviation of equal numbers is 0 but for rounding
         return np.zeros_like(logged)
-    standard: FloatArray = ((logged - logged.mean()) / deviation).astype(np.float32)
+    standard: FloatArray = ((logged - logged.mean()) / logged.std()).astype(np.float32)
     return standard

@@ -1,6 +1,6 @@
 """Products as a template sees them: plain text and numbers, ready to print."""
 
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from engine.catalog import Product
 from engine.render.compose import Card
@@ -8,6 +8,7 @@ from engine.render.compose import Card
 IMAGE_SIZE = 600  # pixels; what we draw, and what a picture of unknown size is shown as
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
 LONGEST_DESCRIPTION = 220
+_ADDRESS = "\"#$%&+,/:;<=>?@[\\]^`{|}!*'()"  # all of ASCII that can be seen
 
 
 def card(product: Product, *, public_url: str) -> Card:
@@ -15,14 +16,23 @@ def card(product: Product, *, public_url: str) -> Card:
     return {
         "title": product.title,
         "description": shortened(product.description),
-        "link": product.link or public_url,
-        "image": urljoin(public_url.rstrip("/") + "/", product.image_link),
+        "link": web_address(product.link or public_url),
+        "image": web_address(urljoin(public_url.rstrip("/") + "/", product.image_link)),
         "image_width": IMAGE_SIZE,
         "image_height": IMAGE_SIZE,
         "alt": product.title,
         "price": money(product.price_minor, product.currency),
         "brand": product.brand,
     }
+
+
+def web_address(address: str) -> str:
+    """An address in ASCII, as premailer would write it too: a space or an ä in a link breaks it in some mail programs.
+
+    >>> web_address("https://shop.example/p/crème?a=1&b=%20")
+    'https://shop.example/p/cr%C3%A8me?a=1&b=%20'
+    """
+    return quote(address.strip(), safe=_ADDRESS)
 
 
 def money(minor: int, currency: str) -> str:

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template
 
-from engine.errors import TemplateBroken
-from engine.render.environment import Sandbox, explain_error, render_line, text_sandbox
+from engine.render.environment import Sandbox, compiled, render_line, rendered, text_sandbox
+from engine.render.flatten import unbundle
 from engine.render.inline import inline_html
+from engine.render.leftovers import leftovers
 
 RIGHT_TO_LEFT = {"ar", "he", "fa", "ur", "yi", "ps", "sd", "dv", "ug"}
 
@@ -67,12 +68,13 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Mail:
-    """The words of one mail."""
+    """The words of one mail. leftovers: template source that would be read as it is, see `engine.render.leftovers`."""
 
     subject: str
     preheader: str
     html: str
     text: str
+    leftovers: tuple[str, ...] = ()
 
 
 class Composer:
@@ -91,18 +93,22 @@ class Composer:
 
     @cached_property
     def _html(self) -> Template:
-        return self._compiled(Sandbox(()), self._content.source)
+        source, bundled = self._content.source, unbundle(self._content.source)
+        if not bundled:
+            return compiled(Sandbox(), source, self._content.template)
+        name, files = bundled
+        return compiled(Sandbox(files=files), files[name], self._content.template)
 
     @cached_property
     def _text(self) -> Template:
-        return self._compiled(text_sandbox(), self._content.plain)
+        return compiled(text_sandbox(), self._content.plain, self._content.template)
 
-    def _compiled(self, environment: Any, source: str) -> Template:
-        try:
-            template: Template = environment.from_string(source)
-        except TemplateError as error:
-            raise explain_error(error, self._content.template) from error
-        return template
+    @cached_property
+    def _leftovers(self) -> tuple[str, ...]:
+        bundled = unbundle(self._content.source)
+        sources = [*bundled[1].values()] if bundled else [self._content.source]
+        lines = [self._content.plain, self._content.subject, self._content.preheader]
+        return leftovers([*sources, *lines], self._content.variables)
 
     def compose(self, recipient: Recipient) -> Mail:
         """The mail of one person. Raises TemplateBroken."""
@@ -111,13 +117,9 @@ class Composer:
         subject = render_line(self._content.subject, context, name=f"{name}, subject")
         preheader = render_line(self._content.preheader, context, name=f"{name}, preheader")
         context["subject"], context["preheader"] = subject, preheader
-        try:
-            html, text = self._html.render(context), self._text.render(context)
-        except TemplateError as error:
-            raise explain_error(error, name) from error
-        except (ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
-            raise TemplateBroken(f"template {name}: {error}") from error
-        return Mail(subject, preheader, html if self._content.inlined else inline_html(html), text.strip() + "\n")
+        html, text = rendered(self._html, context, name), rendered(self._text, context, f"{name}, text part")
+        html = html if self._content.inlined else inline_html(html, name)
+        return Mail(subject, preheader, html, text.strip() + "\n", self._leftovers)
 
     def _context(self, recipient: Recipient) -> dict[str, Any]:
         cards = [{**self._cards[sku_id], "reason": sentence} for sku_id, sentence in recipient.picks]

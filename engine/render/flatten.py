@@ -1,19 +1,29 @@
-"""One source out of a template and everything it extends and includes, so that CSS can be inlined over the whole."""
+"""One source out of a template and everything it extends and includes, so that CSS can be inlined over the whole.
 
+Where Jinja's rules for what a block or an included file sees would give another result, flattening is refused, and the
+files travel together as a bundle, to be put together by Jinja itself when the mail is rendered.
+"""
+
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
-from engine.errors import TemplateBroken
+from engine.errors import EngineError, TemplateBroken
 from engine.render.environment import explain_error
 
 Source = Callable[[str], str]
 """Gives the text of a template file by its name."""
 
 DEEPEST = 20  # includes within includes; a template that includes itself never ends
+BUNDLE = "{# handpicked bundle #}\n"
 _LITERAL = re.compile(r"""\s*(?:extends|include)\s+(?:"([^"]+)"|'([^']+)')\s*""")
+_OF_BLOCKS = re.compile(r"\b(super|self)\b\s*[.(]")
+_SCOPES = {"for": "endfor", "with": "endwith"}  # what stands in them may see other variables than a block does
+_DEFINING = ("set", "macro")
 
 
 class CannotFlatten(Exception):
@@ -27,6 +37,7 @@ class Token:
     kind: str
     text: str
     line: int
+    file: str = ""
 
     @property
     def words(self) -> str:
@@ -36,42 +47,83 @@ class Token:
     @property
     def keyword(self) -> str:
         """The first word of a statement: if, for, endblock."""
-        return self.words.split(None, 1)[0] if self.kind == "statement" and self.words else ""
+        found = re.match(r"\w+", self.words) if self.kind == "statement" else None
+        return found[0] if found else ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a sentence."""
+        return f"{self.file}, line {self.line}" if self.file else f"line {self.line}"
 
 
 def tokens(environment: Environment, source: str, name: str) -> list[Token]:
-    """Cut a source into data, expressions and statements; template comments are dropped. Raises TemplateBroken."""
+    """Cut a source into data, expressions and statements. Raises TemplateBroken, CannotFlatten.
+
+    Template comments are dropped. Whitespace control ({%- -%}) has done its work on the data and is dropped too: put
+    into another file, it would eat the spaces of that file.
+    """
     pieces: list[Token] = []
     kinds = {"variable_begin": "expression", "block_begin": "statement"}
     kind, text, start = "data", "", 1
     try:
         for line, token, value in environment.lex(source, name):
             if token in kinds or token == "raw_begin":
-                kind, text, start = kinds.get(token, "raw"), value if token in kinds else "", line
-            elif token in ("variable_end", "block_end", "raw_end"):
-                if kind != "raw":
-                    pieces.append(Token(kind, text + value.rstrip("\n"), start))
-                    _keep_newline(pieces, value, line)
+                kind, text, start = kinds.get(token, "raw"), value[:2], line
+            elif token in ("variable_end", "block_end"):
+                pieces.append(Token(kind, text + value.strip("-+ \n\t")[:2], start, name))
                 kind, text = "data", ""
+            elif token == "raw_end":
+                kind = "data"
             elif kind == "raw":
-                raise CannotFlatten(f"line {line}: {{% raw %}} prints braces as they are")
+                raise CannotFlatten(f"{name}, line {line}: {{% raw %}} prints braces as they are")
             elif kind != "data":
                 text += value
             elif token == "data":
-                pieces.append(Token("data", value, line))
+                pieces.append(Token("data", value, line, name))
     except TemplateSyntaxError as error:
         raise explain_error(error, name) from error
     return pieces
 
 
-def _keep_newline(pieces: list[Token], end: str, line: int) -> None:
-    if end.endswith("\n"):
-        pieces.append(Token("data", "\n", line))
+def text_of(pieces: list[Token]) -> str:
+    """The source that the pieces make up. Jinja drops the last newline of a source: one more saves it."""
+    text = "".join(piece.text for piece in pieces)
+    return text + "\n" if text.endswith("\n") else text
 
 
-def flatten(environment: Environment, source_of: Source, name: str) -> str:
-    """The source of `name` with literal `extends` and `include` resolved. Raises CannotFlatten, TemplateBroken."""
-    return "".join(token.text for token in _flat(environment, source_of, name, {}, 0))
+def reads_as(environment: Environment, source: str, wanted: list[Token]) -> bool:
+    """Whether Jinja finds exactly the wanted pieces in this source, and no comments."""
+    try:
+        found = [(kind, text) for _, kind, text in environment.lex(source)]
+        pieces = [piece.text for piece in tokens(environment, source, "") if piece.kind != "data"]
+    except (TemplateSyntaxError, TemplateBroken, CannotFlatten):
+        return False
+    return pieces == [piece.text for piece in wanted] and all(kind != "comment_begin" for kind, _ in found)
+
+
+def flatten(environment: Environment, source_of: Source, name: str) -> list[Token]:
+    """The pieces of `name` with literal `extends` and `include` resolved. Raises CannotFlatten, TemplateBroken."""
+    pieces = _flat(environment, source_of, name, {}, 0)
+    if not reads_as(environment, text_of(pieces), [piece for piece in pieces if piece.kind != "data"]):
+        raise CannotFlatten(f"{name}: a brace beside {{{{ }}}} or {{% %}} from another file reads as one with it")
+    return pieces
+
+
+def bundle(environment: Environment, source_of: Source, name: str) -> str:
+    """All the template files there are as one text, for a template that cannot be flattened."""
+    files = {name: source_of(name)}
+    for file in environment.list_templates(filter_func=lambda file: not file.endswith(".toml")):
+        with suppress(EngineError):  # a picture among them is no text; what must not be sent cannot be included
+            files[file] = source_of(file)
+    return BUNDLE + json.dumps([name, files], sort_keys=True)
+
+
+def unbundle(source: str) -> tuple[str, Mapping[str, str]] | None:
+    """(the name, the files) of a bundle; None for a source that is none."""
+    if not source.startswith(BUNDLE):
+        return None
+    name, files = json.loads(source.removeprefix(BUNDLE))
+    return name, files
 
 
 def _flat(
@@ -79,11 +131,22 @@ def _flat(
 ) -> list[Token]:
     if depth > DEEPEST:
         raise TemplateBroken(f"template {name}: includes itself, directly or through another; take one of them out")
-    pieces = tokens(environment, source_of(name), name)
+    source = source_of(name)
+    try:
+        environment.compile(source, name)  # here a mistake still has its own file and line
+    except TemplateError as error:
+        raise explain_error(error, name) from error
+    except (SyntaxError, RecursionError, MemoryError) as error:  # Python's own limits on nesting
+        raise TemplateBroken(f"template {name}: is nested too deeply ({error})") from error
+    pieces = tokens(environment, source, name)
+    for piece in pieces:
+        if piece.keyword in ("import", "from"):
+            raise CannotFlatten(f"{piece.place}: {{% {piece.words} %}} brings macros, which may print any markup")
     parent = next((piece for piece in pieces if piece.keyword == "extends"), None)
     if parent is None:
         filled = _fill_blocks(pieces, overrides)
         return [out for piece in filled for out in _included(environment, source_of, piece, depth)]
+    _refuse_outside_blocks(pieces, parent)
     for block, content in _blocks(pieces).items():
         overrides.setdefault(block, content)
     return _flat(environment, source_of, _literal(parent), overrides, depth + 1)
@@ -92,61 +155,84 @@ def _flat(
 def _included(environment: Environment, source_of: Source, piece: Token, depth: int) -> list[Token]:
     if piece.keyword != "include":
         return [piece]
-    return _flat(environment, source_of, _literal(piece), {}, depth + 1)
+    pieces = _flat(environment, source_of, _literal(piece), {}, depth + 1)
+    for inner in pieces:
+        if inner.keyword in _DEFINING:
+            raise CannotFlatten(f"{inner.place}: {{% {inner.words} %}} in an included file counts in that file only")
+    return pieces
 
 
 def _literal(piece: Token) -> str:
     found = _LITERAL.fullmatch(f" {piece.words} ")
     if not found:
-        raise CannotFlatten(f"line {piece.line}: {{% {piece.words} %}} is only known when the mail is rendered")
+        raise CannotFlatten(f"{piece.place}: {{% {piece.words} %}} is only known when the mail is rendered")
     return found[1] or found[2]
 
 
-def _blocks(pieces: list[Token]) -> dict[str, list[Token]]:
-    """The outermost blocks of a child template, without their own block tags."""
-    found: dict[str, list[Token]] = {}
-    depth, name, content = 0, "", list[Token]()
+def _refuse_outside_blocks(pieces: list[Token], parent: Token) -> None:
+    """Refuse, in a template that extends another, what has an effect although it stands in no block."""
+    depth = 0
     for piece in pieces:
-        if piece.keyword == "block":
-            depth += 1
-            if depth == 1:
-                name, content = _block_name(piece), []
-                continue
-        elif piece.keyword == "endblock":
+        if piece.keyword == "endblock":
             depth -= 1
-            if depth == 0:
-                found[name] = content
-                continue
-        if "super()" in piece.words and piece.kind == "expression":
-            raise CannotFlatten(f"line {piece.line}: {{{{ super() }}}} is only known when the mail is rendered")
-        if depth:
-            content.append(piece)
+        elif piece.keyword == "block":
+            depth += 1
+        elif depth == 0 and piece is not parent and piece.keyword in (*_DEFINING, "extends"):
+            raise CannotFlatten(f"{piece.place}: {{% {piece.words} %}} outside the blocks takes effect in all of them")
+    before = pieces[: pieces.index(parent)]
+    for piece in before:
+        if piece.kind != "data" or piece.text.strip():
+            raise CannotFlatten(f"{piece.place}: what stands before {{% {parent.words} %}} is printed first")
+
+
+def _blocks(pieces: list[Token]) -> dict[str, list[Token]]:
+    """The blocks of a child template, inner ones too, without their own block tags."""
+    found: dict[str, list[Token]] = {}
+    open_names: list[str] = []
+    for piece in pieces:
+        if piece.keyword == "endblock":
+            open_names.pop()
+        for name in open_names:
+            found[name].append(piece)
+        if piece.keyword == "block":
+            open_names.append(_block_name(piece))
+            found[open_names[-1]] = []
     return found
 
 
-def _fill_blocks(pieces: list[Token], overrides: dict[str, list[Token]]) -> list[Token]:
+def _fill_blocks(pieces: list[Token], overrides: dict[str, list[Token]], *, inside: bool = False) -> list[Token]:
     """Put the overriding content in place of each block, and drop the block tags."""
     result: list[Token] = []
-    skipping, depth = 0, 0
+    open_blocks: list[str] = []
+    skipping, scopes = 0, 0
     for piece in pieces:
+        scopes += (piece.keyword in _SCOPES) - (piece.keyword in _SCOPES.values())
         if piece.keyword == "block":
-            depth += 1
             name = _block_name(piece)
+            if not skipping and scopes:
+                raise CannotFlatten(f"{piece.place}: {{% {piece.words} %}} does not see the variables around it")
             if not skipping and name in overrides:
-                result.extend(_fill_blocks(overrides[name], overrides))
-                skipping = depth
-            continue
-        if piece.keyword == "endblock":
-            skipping = 0 if skipping == depth else skipping
-            depth -= 1
-            continue
-        if not skipping:
+                result.extend(_fill_blocks(overrides[name], overrides, inside=True))
+                skipping = len(open_blocks) + 1
+            open_blocks.append(name)
+        elif piece.keyword == "endblock":
+            skipping = 0 if skipping == len(open_blocks) else skipping
+            open_blocks.pop()
+        elif not skipping:
+            _refuse_in_block(piece, inside=inside or bool(open_blocks))
             result.append(piece)
     return result
 
 
+def _refuse_in_block(piece: Token, *, inside: bool) -> None:
+    if piece.kind != "data" and _OF_BLOCKS.search(piece.words):
+        raise CannotFlatten(f"{piece.place}: {{{{ {piece.words} }}}} is only known when the mail is rendered")
+    if inside and piece.keyword in _DEFINING:
+        raise CannotFlatten(f"{piece.place}: {{% {piece.words} %}} in a block counts in that block only")
+
+
 def _block_name(piece: Token) -> str:
     words = piece.words.split()
-    if len(words) < 2 or any(word in ("scoped", "required") for word in words[2:]):
-        raise CannotFlatten(f"line {piece.line}: {{% {piece.words} %}} is no plain block")
+    if len(words) != 2:
+        raise CannotFlatten(f"{piece.place}: {{% {piece.words} %}} is no plain block")
     return words[1]

@@ -11,34 +11,29 @@ import logging
 import os
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
 
 from jinja2 import Environment
 
 from engine.errors import TemplateBroken
-from engine.render.flatten import CannotFlatten, Source, Token, flatten, tokens
+from engine.render import structure
+from engine.render.flatten import CannotFlatten, Source, Token, bundle, flatten, reads_as, text_of
 from engine.render.markup import MarkupReader, Place
+from engine.render.refusals import CannotInlineOnce, refuse_data, refuse_piece, refuse_selectors
+from engine.render.structure import MARK, MARKS, Mark
 
-MARK = "hpMARK{:05d}hp"  # letters and digits only: nothing in HTML, URLs or CSS needs to be escaped in it
-_MARKS = re.compile(r"(<!--)?hpMARK(\d{5})hp(?(1)-->)")
-_CONTROL = {"if": "endif", "for": "endfor", "with": "endwith", "filter": "endfilter"}
-_ALLOWED = {*_CONTROL, *_CONTROL.values(), "elif", "else", "set"}
 _IMPORT = re.compile(r"@import\b", re.IGNORECASE)
-_STYLESHEET = re.compile(r"<link\b[^>]*\brel\s*=\s*[\"']?\s*stylesheet", re.IGNORECASE)
-_STYLES = re.compile(r"<style\b([^>]*)>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
-_POSITIONAL = re.compile(r":(?:first|last|nth|only)-|:empty|:not\(|:has\(|[+~]")
-_SELECTORS = re.compile(r"([^{}]+)\{")
-_COMMENTS = re.compile(r"/\*.*?\*/", re.DOTALL)
-_DOCTYPE = re.compile(r"\s*<!doctype[^>]*>\s*", re.IGNORECASE)
-_UNSAFE = re.compile(r"\|\s*safe\b|\bMarkup\b|\|\s*tojson\b|\|\s*xmlattr\b|\|\s*urlize\b")
-
-
-class CannotInlineOnce(Exception):
-    """Inlining this template once would not be exact; says where and why."""
+_STYLESHEET = re.compile(r"<link\b[^>]*\brel\s*=\s*[\"']?[^\"'>]*\bstylesheet", re.IGNORECASE)
+_DOCTYPE = re.compile(r"((?:\s|<!--(?!\[if).*?-->)*)(<!doctype[^>]*>)\s*", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class InlinedTemplate:
-    """A template ready to be rendered. once: whether the CSS is inlined already; if not, `reason` says why."""
+    """A template ready to be rendered. once: whether the CSS is inlined already; if not, `reason` says why.
+
+    source: the template in one piece; a bundle of all files where it cannot be put into one (`flatten.bundle`).
+    """
 
     name: str
     source: str
@@ -48,49 +43,56 @@ class InlinedTemplate:
 
 def inline_template(environment: Environment, source_of: Source, name: str) -> InlinedTemplate:
     """Prepare the template file `name`. Raises TemplateBroken for what must not be sent at all."""
+
+    def checked(file: str) -> str:
+        source = source_of(file)
+        refuse_outside_styles(source, file)
+        return source
+
     try:
-        flat = flatten(environment, source_of, name)
+        pieces = flatten(environment, checked, name)
     except CannotFlatten as refusal:
-        refuse_outside_styles(source_of(name), name)
-        return InlinedTemplate(name, source_of(name), False, str(refusal))
-    refuse_outside_styles(flat, name)
+        return InlinedTemplate(name, bundle(environment, checked, name), False, str(refusal))
+    refuse_outside_styles(text_of(pieces), name)
     try:
-        return InlinedTemplate(name, inline_once(environment, flat, name), True, "")
+        return InlinedTemplate(name, inline_once(environment, pieces, name), True, "")
     except CannotInlineOnce as refusal:
-        return InlinedTemplate(name, flat, False, str(refusal))
+        return InlinedTemplate(name, text_of(pieces), False, str(refusal))
 
 
-def inline_html(html: str) -> str:
-    """Run premailer over a finished document, the way all our mails are inlined."""
-    os.environ.setdefault("PREMAILER_CACHE_MAXSIZE", "1024")
-    from premailer import transform
-
-    inlined = transform(
-        html,
-        strip_important=False,  # the default drops !important inside @media and with it dark mode and phones
-        disable_validation=True,  # with the next one 1.9 times faster
-        align_floating_images=False,
-        allow_network=False,
-        # else `height: auto` in the CSS overwrites an image's own height="240" with height="auto", and the mail jumps
-        disable_basic_attributes=["width", "height"],
-        cssutils_logging_level=logging.CRITICAL,
-    )
+def inline_html(html: str, name: str = "") -> str:
+    """Run premailer over a finished document, the way all our mails are inlined. Raises TemplateBroken."""
+    try:
+        inlined: str = _premailer()(
+            html,
+            strip_important=False,  # the default drops !important inside @media and with it dark mode and phones
+            disable_validation=True,  # with the next one 1.9 times faster
+            align_floating_images=False,
+            allow_network=False,
+            # else `height: auto` in the CSS overwrites an image's own height="240" with "auto", and the mail jumps
+            disable_basic_attributes=["width", "height"],
+            cssutils_logging_level=logging.CRITICAL,
+        ).transform(pretty_print=False)
+    except TemplateBroken:
+        raise
+    except Exception as error:  # its parsers raise what they like, down to AttributeError for an empty document
+        raise TemplateBroken(f"template {name}: premailer cannot read its HTML or CSS ({error})") from error
     doctype = _DOCTYPE.match(html)  # premailer drops `<!doctype html>`, and Outlook.com falls into quirks mode
-    body = _DOCTYPE.sub("", str(inlined), count=1)
-    return f"{doctype[0].strip()}\n{body}" if doctype else body
+    kept = _DOCTYPE.match(inlined)
+    body = kept[1].lstrip() + inlined[kept.end() :] if kept else inlined
+    return f"{doctype[2]}\n{body}" if doctype else body
 
 
-def inline_once(environment: Environment, flat: str, name: str) -> str:
-    """The flattened source with its CSS inlined and all its Jinja in place. Raises CannotInlineOnce."""
-    _refuse_selectors(flat)
-    pieces = tokens(environment, flat, name)
-    marked, marks = _mark(pieces)
-    inlined = inline_html(marked)
-    found = [int(match[2]) for match in _MARKS.finditer(inlined)]
-    if found != list(range(len(marks))):
-        raise CannotInlineOnce("HTML does not keep its pieces in order: check that tags and tables are well nested")
-    _check_parents(inlined, marks)
-    return _MARKS.sub(lambda match: marks[int(match[2])].text, inlined)
+def inline_once(environment: Environment, pieces: list[Token], name: str) -> str:
+    """The flattened source with its CSS inlined and all its Jinja in place. Raises CannotInlineOnce, TemplateBroken."""
+    refuse_selectors(pieces)
+    marked, marks = _mark(environment, pieces)
+    inlined = inline_html(marked, name)
+    structure.check(marked, inlined, marks)
+    source = MARKS.sub(lambda match: marks[int(match[2])].piece.text, inlined)
+    if not reads_as(environment, source, [mark.piece for mark in marks]):
+        raise CannotInlineOnce("braces written as character references become Jinja; write {{ '{' }} for a brace")
+    return source
 
 
 def refuse_outside_styles(source: str, name: str) -> None:
@@ -101,68 +103,58 @@ def refuse_outside_styles(source: str, name: str) -> None:
         raise TemplateBroken(f"template {name}: <link rel=stylesheet> is not allowed; use <style> in the template")
 
 
-def _mark(pieces: list[Token]) -> tuple[str, list[Token]]:
-    """The document with a mark for each piece of Jinja, and the pieces by mark."""
-    reader, parts, marks = MarkupReader(), list[str](), list[Token]()
+def _mark(environment: Environment, pieces: list[Token]) -> tuple[str, list[Mark]]:
+    """The document with a mark for each piece of Jinja, and what stands behind each mark."""
+    reader, parts, marks = MarkupReader(), list[str](), list[Mark]()
     for piece in pieces:
         if piece.kind == "data":
+            if marks:
+                refuse_data(piece, reader)
             reader.read(piece.text)
             parts.append(piece.text)
             continue
-        _refuse_piece(piece, reader)
+        refuse_piece(environment, piece, reader)
         mark = MARK.format(len(marks))
-        between_elements = piece.kind == "statement" and reader.place == Place.TEXT
-        parts.append(f"<!--{mark}-->" if between_elements else mark)
-        if not between_elements and reader.place in (Place.ATTRIBUTE, Place.TAG):
-            reader.read(mark)
-        marks.append(piece)
+        between_elements = reader.place == Place.TEXT
+        parts.append(f"<!--{mark}-->" if between_elements and piece.kind == "statement" else mark)
+        marks.append(Mark(piece, reader.place, None if between_elements else reader.stretch))
+        reader.read(mark)
+    if reader.place != Place.TEXT:
+        raise CannotInlineOnce(f"<{reader.element}> or what is in it does not end")
     return "".join(parts), marks
 
 
-def _refuse_piece(piece: Token, reader: MarkupReader) -> None:
-    where = f"line {piece.line}: "
-    if piece.kind == "statement" and piece.keyword not in _ALLOWED:
-        raise CannotInlineOnce(f"{where}{{% {piece.keyword} %}} may print markup of its own")
-    if piece.kind == "expression" and _UNSAFE.search(piece.words):
-        raise CannotInlineOnce(f"{where}{{{{ {piece.words} }}}} may print markup of its own")
-    if reader.place == Place.STYLE:
-        raise CannotInlineOnce(f"{where}Jinja inside <style>: the CSS differs from mail to mail")
-    if reader.place == Place.TAG:
-        raise CannotInlineOnce(f"{where}Jinja among the attributes of a tag: write whole attributes, in quotes")
-    if reader.place == Place.ATTRIBUTE and (reader.attribute in ("class", "id", "style") or not reader.quote):
-        raise CannotInlineOnce(f"{where}Jinja in the attribute {reader.attribute}, on which the CSS depends")
+@cache
+def _premailer() -> Any:
+    """Premailer that reads no other files, and keeps the rules it cannot inline."""
+    os.environ.setdefault("PREMAILER_CACHE_MAXSIZE", "1024")
+    from premailer import premailer
 
+    # 3.10 keeps selectors and style attributes in one cache under the same keys: style="p" found the selector `p`
+    premailer._create_cssselector = lru_cache(1024)(premailer.CSSSelector)
 
-def _refuse_selectors(flat: str) -> None:
-    """Refuse style rules whose effect depends on siblings or attributes, which Jinja may change from mail to mail."""
-    for attributes, css in _STYLES.findall(flat):
-        if "data-premailer" in attributes and "ignore" in attributes:
-            continue
-        plain = re.sub(r"@media[^{]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", _COMMENTS.sub("", css))
-        for selector in _SELECTORS.findall(plain):
-            if _POSITIONAL.search(selector) or "[" in selector:
-                raise CannotInlineOnce(f"the CSS selector `{selector.strip()}` depends on neighbours or attributes")
+    def refused(address: str) -> Any:
+        raise TemplateBroken(f"the CSS imports {address}: that is not allowed; put the CSS into the template itself")
 
+    @lru_cache(1024)
+    def parsed(css: str) -> Any:
+        return premailer.cssutils.CSSParser(fetcher=refused, validate=False).parseString(css)
 
-def _check_parents(inlined: str, marks: list[Token]) -> None:
-    """Each statement must begin and end in the same element; otherwise the two halves were torn apart."""
-    from lxml import etree
-    from lxml import html as lxml_html
+    class OurPremailer(premailer.Premailer):  # type: ignore[misc]
+        def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
+            return parsed(css_body)
 
-    parents: dict[int, object] = {}
-    for comment in lxml_html.document_fromstring(inlined).iter(etree.Comment):
-        match = _MARKS.fullmatch(f"<!--{(comment.text or '').strip()}-->")
-        if match:
-            parents[int(match[2])] = comment.getparent()
-    stack: list[int] = []
-    for number, piece in enumerate(marks):
-        if piece.keyword in _CONTROL:
-            stack.append(number)
-        elif piece.keyword in ("elif", "else", *_CONTROL.values()) and stack:
-            if parents.get(number) is not parents.get(stack[-1]):
-                opening = marks[stack[-1]]
-                raise CannotInlineOnce(
-                    f"line {opening.line}: {{% {opening.words} %}} ends in another element than it began"
-                )
-            if piece.keyword in _CONTROL.values():
-                stack.pop()
+        def _parse_style_rules(self, css_body: str, ruleset_index: int) -> tuple[list[Any], list[Any]]:
+            rules, leftover = super()._parse_style_rules(css_body, ruleset_index)
+            kept = [rule for rule in (parsed(css_body) if css_body else ()) if rule.type in kept_types]
+            return rules, [*kept, *leftover]
+
+        def _css_rules_to_string(self, rules: list[Any]) -> str:
+            kept = [rule.cssText for rule in rules if getattr(rule, "type", None) in kept_types]
+            others = [rule for rule in rules if getattr(rule, "type", None) not in kept_types]
+            return "\n".join([*kept, super()._css_rules_to_string(others)]).strip()
+
+    # premailer drops @font-face, and @supports and @keyframes, which cssutils does not know
+    rule = premailer.cssutils.css.CSSRule
+    kept_types = {rule.FONT_FACE_RULE, rule.UNKNOWN_RULE, rule.PAGE_RULE}
+    return OurPremailer

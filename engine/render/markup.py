@@ -1,4 +1,7 @@
-"""Where in an HTML source does a piece of Jinja stand? Reads the text between the pieces, one after the other."""
+"""Where in an HTML source does a piece of Jinja stand? Reads the text between the pieces, one after the other.
+
+Character by character, as the HTML standard's tokeniser does, so that it does not matter where a text is cut.
+"""
 
 import re
 from dataclasses import dataclass
@@ -16,82 +19,159 @@ class Place(StrEnum):
     RAW = "raw"
 
 
-_RAW_ELEMENTS = ("style", "script", "title", "textarea")
-_TAG_NAME = re.compile(r"<(/?[a-zA-Z][^\s/>]*)")
-_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(\s*=\s*)?""")
+_RAW_ELEMENTS = (
+    *("style", "script", "title", "textarea"),
+    *("xmp", "iframe", "noembed", "noframes", "plaintext"),
+)
+_SPACE = " \t\n\r\f"
+_REFERENCE = re.compile(r"&[#\w]*\Z")
 
 
 @dataclass
 class MarkupReader:
-    """Follows HTML text piece by piece. `attribute` is the one we stand in, in lower case, when place says so."""
+    """Follows HTML text piece by piece.
+
+    attribute: the one we stand in, in lower case, when place says so. quote: what closes it, empty for none.
+    stretch: how many quoted values, comments and raw texts were entered; two pieces with the same number, not in
+    text, stand in the same one. step: the tokeniser's state. tail: the last characters that may begin an end.
+    """
 
     place: Place = Place.TEXT
     element: str = ""
     attribute: str = ""
     quote: str = ""
+    stretch: int = 0
+    step: str = "text"
+    tail: str = ""
 
     def read(self, text: str) -> None:
         """Go on over a stretch of text without Jinja in it."""
-        at = 0
-        while at < len(text):
-            at = getattr(self, f"_in_{self.place}")(text, at)
+        for character in text:
+            getattr(self, f"_in_{self.step}")(character)
 
-    def _in_text(self, text: str, at: int) -> int:
-        start = text.find("<", at)
-        if start < 0:
-            return len(text)
-        if text.startswith("<!--", start):
-            self.place = Place.COMMENT
-            return start + 4
-        tag = _TAG_NAME.match(text, start)
-        if not tag:
-            return start + 1
-        self.place, self.element = Place.TAG, tag[1].lower()
-        return tag.end()
+    @property
+    def undecided(self) -> str:
+        """What was read last and takes its meaning from what follows, as "&am" of "&amp;" does; mostly nothing."""
+        if self.place == Place.COMMENT:
+            return self.tail if self.tail.endswith(("-", "!")) else ""
+        reference = _REFERENCE.search(self.tail)
+        if reference:
+            return reference[0]
+        start = self.tail.rfind("<") if self.place in (Place.STYLE, Place.RAW) else -1
+        return self.tail[start:] if start >= 0 and f"</{self.element}".startswith(self.tail[start:].lower()) else ""
 
-    def _in_tag(self, text: str, at: int) -> int:
-        character = text[at]
+    def _go(self, step: str, place: Place) -> None:
+        if place != self.place and place in (Place.COMMENT, Place.STYLE, Place.RAW):
+            self.stretch += 1
+        self.step, self.place, self.tail = step, place, ""
+
+    def _in_text(self, character: str) -> None:
+        if character == "<":
+            self._go("opening", Place.TAG)
+        else:
+            self.tail = (self.tail + character)[-40:]  # the longest name of a character reference has 31 letters
+
+    def _in_opening(self, character: str) -> None:
+        if character.isascii() and character.isalpha():
+            self.element = character.lower()
+            self._go("name", Place.TAG)
+        elif character == "/":
+            self._go("closing", Place.TAG)
+        elif character in "!?":
+            self._go("declaration" if character == "!" else "bogus", Place.TAG)
+        elif character != "<":
+            self._go("text", Place.TEXT)
+            self._in_text(character)
+
+    def _in_closing(self, character: str) -> None:
+        if character.isascii() and character.isalpha():
+            self.element = "/" + character.lower()
+            self._go("name", Place.TAG)
+        elif character == ">":
+            self._go("text", Place.TEXT)
+        else:
+            self._go("bogus", Place.TAG)
+
+    def _in_declaration(self, character: str) -> None:
+        if character == "-" and self.tail == "-":
+            self._go("comment", Place.COMMENT)
+            self.tail = "^"
+        elif character == "-" and not self.tail:
+            self.tail = "-"
+        else:
+            self._go("bogus", Place.TAG)
+            self._in_bogus(character)
+
+    def _in_bogus(self, character: str) -> None:
         if character == ">":
-            raw = self.element in _RAW_ELEMENTS
-            self.place = (Place.STYLE if self.element == "style" else Place.RAW) if raw else Place.TEXT
-            return at + 1
-        found = _ATTRIBUTE.match(text, at)
-        if not found:
-            return at + 1
-        self.attribute = found[1].lower()
-        if not found[2]:
-            return found.end()
-        at = found.end()
-        self.place = Place.ATTRIBUTE
-        self.quote = text[at] if at < len(text) and text[at] in "\"'" else ""
-        return at + len(self.quote)
+            self._go("text", Place.TEXT)
 
-    def _in_attribute(self, text: str, at: int) -> int:
-        if self.quote:
-            end = text.find(self.quote, at)
-            if end < 0:
-                return len(text)
-            self.place = Place.TAG
-            return end + 1
-        found = re.compile(r"[\s>]").search(text, at)
-        if not found:
-            return len(text)
-        self.place = Place.TAG
-        return found.start()
+    def _in_comment(self, character: str) -> None:
+        if character == ">" and (self.tail in ("^", "^-") or self.tail.endswith(("--", "--!"))):
+            self._go("text", Place.TEXT)
+        else:
+            self.tail = (self.tail + character)[-3:]
 
-    def _in_comment(self, text: str, at: int) -> int:
-        end = text.find("-->", at)
-        if end < 0:
-            return len(text)
-        self.place = Place.TEXT
-        return end + 3
+    def _in_name(self, character: str) -> None:
+        if not self._ends_tag(character):
+            if character in _SPACE or character == "/":
+                self._go("between", Place.TAG)
+            else:
+                self.element += character.lower()
 
-    def _in_style(self, text: str, at: int) -> int:
-        return self._in_raw(text, at)
+    def _in_between(self, character: str) -> None:
+        if not self._ends_tag(character) and character not in _SPACE and character != "/":
+            self.attribute = character.lower()
+            self._go("attribute", Place.TAG)
 
-    def _in_raw(self, text: str, at: int) -> int:
-        found = re.compile(rf"</{re.escape(self.element)}\s*>", re.IGNORECASE).search(text, at)
-        if not found:
-            return len(text)
-        self.place = Place.TEXT
-        return found.end()
+    def _in_attribute(self, character: str) -> None:
+        if self._ends_tag(character):
+            return
+        if character == "=":
+            self._go("equals", Place.ATTRIBUTE)
+            self.quote = ""
+        elif character in _SPACE:
+            self._go("after", Place.TAG)
+        elif character == "/":
+            self._go("between", Place.TAG)
+        else:
+            self.attribute += character.lower()
+
+    def _in_after(self, character: str) -> None:
+        if character == "=":
+            self._go("equals", Place.ATTRIBUTE)
+            self.quote = ""
+        elif character not in _SPACE:
+            self._go("between", Place.TAG)
+            self._in_between(character)
+
+    def _in_equals(self, character: str) -> None:
+        if self._ends_tag(character) or character in _SPACE:
+            return
+        self.quote = character if character in "\"'" else ""
+        self.stretch += 1
+        self._go("value", Place.ATTRIBUTE)
+        if not self.quote:
+            self.tail = character
+
+    def _in_value(self, character: str) -> None:
+        if (self.quote and character == self.quote) or (not self.quote and character in _SPACE):
+            self._go("between", Place.TAG)
+        elif self.quote or not self._ends_tag(character):
+            self.tail = (self.tail + character)[-40:]
+
+    def _in_raw(self, character: str) -> None:
+        self.tail = (self.tail + character)[-max(len(self.element) + 3, 40) :]
+        if (character in _SPACE or character in "/>") and self.tail[:-1].lower().endswith(f"</{self.element}"):
+            self.element = "/" + self.element
+            self._go("between", Place.TAG)
+            self._in_between(character)
+
+    def _ends_tag(self, character: str) -> bool:
+        if character != ">":
+            return False
+        if self.element in _RAW_ELEMENTS:
+            self._go("raw", Place.STYLE if self.element == "style" else Place.RAW)
+        else:
+            self._go("text", Place.TEXT)
+        return True
