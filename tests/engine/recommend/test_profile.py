@@ -50,6 +50,10 @@ def test_a_history_fades_by_half_in_ninety_days_and_a_purchase_says_most() -> No
     np.testing.assert_allclose(interest, [[1, 0.5, 0], [0.2, 0.4, 0.7]], rtol=1e-6)
 
 
+def test_a_view_in_the_future_is_a_view_and_no_more() -> None:
+    assert history(catalog(1), signals([(1, 10, Kind.VIEW, -500)])).interest.toarray() == pytest.approx(0.2)
+
+
 def test_interest_in_one_product_is_never_more_than_one() -> None:
     assert history(catalog(2), signals([(1, 10, Kind.PURCHASE, 0)] * 50)).interest.toarray().tolist() == [[1, 0]]
 

@@ -42,6 +42,7 @@ def test_the_best_of_small_matrices(scores: NDArray[np.float32], count: int) -> 
     seed=st.integers(0, 2**32 - 1),
 )
 @example(people=2, products=3 * BLOCK, count=2, kinds=1, seed=0)
+@example(people=1, products=40 * BLOCK, count=5, kinds=1, seed=0)
 @example(people=2, products=4 * BLOCK + 1, count=3, kinds=2, seed=1)
 def test_the_best_across_the_borders_of_blocks(people: int, products: int, count: int, kinds: int, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -1,6 +1,7 @@
 """Picks for people: never what must not be picked, never another list in another batch, whatever the shop is like."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,14 @@ def test_without_consent_to_personalise_everybody_gets_exactly_the_trend() -> No
         assert skus(found) == trend_list(view, 8)
         assert {pick.why.reason for pick in found.picks} == {Reason.TREND}
         assert {pick.why.sentence for pick in found.picks} == {"A favourite of the last weeks"}
+
+
+def test_what_sells_well_to_others_by_the_model_does_not_sway_the_trend_of_people_without_consent() -> None:
+    shop, known = busy_shop()
+    factors = trained(shop, known)
+    loud = replace(factors, item_bias=np.linspace(90, -90, len(factors.item_bias), dtype=np.float32))
+    view = recommender(shop, known, loud)
+    assert skus(picks(view, [1], personal=False, count=2)[0]) == trend_list(view, 2)
 
 
 @settings(max_examples=30)
