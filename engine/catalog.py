@@ -53,7 +53,7 @@ class Product(SQLModel, table=True):
 
 PRODUCT_COLUMNS = Columns(
     required=("id", "title", "link", "price", "availability"),
-    optional=("description", "image_link", "product_type", "brand", "labels"),
+    optional=("description", "image_link", "product_type", "brand", "labels", "color"),
     also={"custom_label_0": "labels", "image link": "image_link", "product type": "product_type", "url": "link"},
 )
 _FIELDS = ("title", "description", "link", "image_link", "price_minor", "currency", "availability")
@@ -267,8 +267,9 @@ def _price_in(row: Row) -> tuple[int, str]:
 
 
 def _labels_in(row: Row) -> str:
-    """The labels once each, as many as fit."""
-    text, labels = "", clean_text(row.cells.get("labels", "")).split(",")
+    """The labels and colours once each, as many as fit. Merchant parts the colours of one product by a slash."""
+    colours = row.cells.get("color", "").replace("/", ",")
+    text, labels = "", clean_text(f"{row.cells.get('labels', '')},{colours}").split(",")
     for label in dict.fromkeys(label.strip() for label in labels):
         longer = f"{text}, {label}" if text else label
         if label and len(longer) <= LONGEST_LABELS:

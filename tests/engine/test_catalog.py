@@ -39,6 +39,7 @@ OIL = {
     "product_type": "Skin care > Oils > Face oils",
     "brand": "Oat & Amber",
     "labels": "dry skin, vegan",
+    "color": "",
 }
 
 
@@ -67,6 +68,10 @@ def product(database):
 
 
 class TestFeeds:
+    def test_the_colours_of_a_product_are_labels_too(self, feed, product):
+        feed({"labels": "vegan, soft red", "color": "soft red/berry"})
+        assert product().labels == "vegan, soft red, berry"
+
     def test_a_row_becomes_a_product_with_everything_it_says(self, feed, product, now):
         assert feed({}) == ({"added": 1}, "")
         assert product().model_dump(exclude={"sku_id"}) == {
