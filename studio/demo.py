@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from sqlmodel import Session
+
 from campaigns.edit import Definition, save_campaign
 from campaigns.execute import World, open_world
 from campaigns.fresh_start import start_over
@@ -66,22 +68,21 @@ def _import_sample(world: World, began: datetime) -> None:
     until = began.replace(hour=0, minute=0, second=0, microsecond=0)
     shop = write_sample_shop(world.settings.workspace / "sample", seed=SEED, until=until)
     now, secrets = world.clock(), world.secrets
-    with writing(world.database) as session:
 
-        def bring(file: Path, columns: Columns, importer: Callable[[CsvFile, ImportReport], None]) -> None:
-            _show(imports.import_file(world, file, columns, importer))
+    def bring(file: Path, columns: Columns, importer: Callable[[Session, CsvFile, ImportReport], None]) -> None:
+        _show(imports.import_file(world, file, columns, importer))
 
-        bring(shop.products, PRODUCT_COLUMNS, lambda source, report: import_products(session, source, report, now=now))
-        bring(
-            shop.subscribers,
-            roster.SUBSCRIBER_COLUMNS,
-            lambda source, report: roster.import_subscribers(session, source, report, secrets, now=now),
-        )
-        bring(
-            shop.signals,
-            signals.SIGNAL_COLUMNS,
-            lambda source, report: signals.import_signals(session, source, report, secrets, now=now),
-        )
+    bring(shop.products, PRODUCT_COLUMNS, lambda s, file, report: import_products(s, file, report, now=now))
+    bring(
+        shop.subscribers,
+        roster.SUBSCRIBER_COLUMNS,
+        lambda s, file, report: roster.import_subscribers(s, file, report, secrets, now=now),
+    )
+    bring(
+        shop.signals,
+        signals.SIGNAL_COLUMNS,
+        lambda s, file, report: signals.import_signals(s, file, report, secrets, now=now),
+    )
     imports.draw_pictures(world)
 
 

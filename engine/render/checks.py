@@ -52,11 +52,7 @@ def _errors(mail: Mail, sender: Sender, unsubscribe_url: str) -> Iterator[Findin
 
 def _shown(text: str, html: str) -> bool:
     """Whether the HTML has this text in it: as Jinja escapes it, or as premailer does."""
-    return text in html or text in _unquoted(html) or escape(text, quote=False) in _unquoted(html)
-
-
-def _unquoted(html: str) -> str:
-    return html.replace("&#39;", "'").replace("&#34;", '"')
+    return escape(text, quote=False) in html.replace("&#39;", "'").replace("&#34;", '"')
 
 
 @lru_cache(maxsize=8_192)  # the tag of a product is the same in every mail it is in

@@ -10,6 +10,8 @@ from studio.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace, open_worksp
 from studio.cli.output import complain, listed, progress, say, say_json
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from campaigns.execute import World
     from subscribers.csv_files import Columns, CsvFile
     from subscribers.import_report import ImportReport
@@ -47,11 +49,8 @@ def subscribers(
     world = open_workspace(workspace)
     presumed = purposes_in(consent)
 
-    def bring_in(source: "CsvFile", report: "ImportReport") -> None:
-        from subscribers.database import writing
-
-        with writing(world.database) as session:
-            roster.import_subscribers(session, source, report, world.secrets, now=world.clock(), presumed=presumed)
+    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
+        roster.import_subscribers(session, source, report, world.secrets, now=world.clock(), presumed=presumed)
 
     report = import_file(world, file, roster.SUBSCRIBER_COLUMNS, bring_in, mapping, encoding)
     _tell(report, as_json)
@@ -70,11 +69,8 @@ def products(
 
     world = open_workspace(workspace)
 
-    def bring_in(source: "CsvFile", report: "ImportReport") -> None:
-        from subscribers.database import writing
-
-        with writing(world.database) as session:
-            catalog.import_products(session, source, report, now=world.clock())
+    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
+        catalog.import_products(session, source, report, now=world.clock())
 
     report = import_file(world, file, catalog.PRODUCT_COLUMNS, bring_in, mapping, encoding)
     drawn = draw_pictures(world)
@@ -94,11 +90,8 @@ def signals(
 
     world = open_workspace(workspace)
 
-    def bring_in(source: "CsvFile", report: "ImportReport") -> None:
-        from subscribers.database import writing
-
-        with writing(world.database) as session:
-            records.import_signals(session, source, report, world.secrets, now=world.clock())
+    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
+        records.import_signals(session, source, report, world.secrets, now=world.clock())
 
     report = import_file(world, file, records.SIGNAL_COLUMNS, bring_in, mapping, encoding)
     _tell(report, as_json)
@@ -124,7 +117,6 @@ def import_orders(
 ) -> tuple["ImportReport", dict[str, int]]:
     """Orders and the products in them; (the report, further figures). Raises FileRejected."""
     from engine.catalog import products_from_orders, save_products
-    from subscribers.database import writing
     from subscribers.errors import FileRejected
     from subscribers.orders import PRESETS, OrderImport
 
@@ -133,13 +125,12 @@ def import_orders(
     preset = PRESETS[preset_name]
     facts: dict[str, int] = {}
 
-    def bring_in(source: "CsvFile", report: "ImportReport") -> None:
-        with writing(world.database) as session:
-            importing = OrderImport(session, preset, report, world.secrets, world.clock())
-            importing.run(source)
-            shop = world.settings.website or world.settings.public_url
-            found = products_from_orders(importing.products, currency=world.settings.currency, shop=shop)
-            added, _ = save_products(session, found, now=world.clock())
+    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
+        importing = OrderImport(session, preset, report, world.secrets, world.clock())
+        importing.run(source)
+        shop = world.settings.website or world.settings.public_url
+        found = products_from_orders(importing.products, currency=world.settings.currency, shop=shop)
+        added, _ = save_products(session, found, now=world.clock())
         facts.update(
             customers_added=importing.customers_added, products_added=added, units_cancelled=importing.units_cancelled
         )
@@ -153,12 +144,13 @@ def import_file(
     world: "World",
     file: Path,
     columns: "Columns",
-    bring_in: Callable[["CsvFile", "ImportReport"], None],
+    bring_in: Callable[["Session", "CsvFile", "ImportReport"], None],
     mapping: list[str] | None = None,
     encoding: str | None = None,
 ) -> "ImportReport":
     """Open the file, run the import with a progress bar, and return the report. Raises FileRejected."""
     from subscribers.csv_files import CsvFile
+    from subscribers.database import writing
     from subscribers.import_report import ImportReport
 
     renames = renames_in(mapping or [])
@@ -166,8 +158,8 @@ def import_file(
         source = CsvFile(file, columns, renames=renames, encoding=encoding, progress=show)
         stamp = world.clock().strftime("%Y%m%d-%H%M%S")
         rejects = world.settings.rejects / f"{stamp}-{file.name.removesuffix('.gz').removesuffix('.csv')}.csv"
-        with ImportReport(source, rejects) as report:
-            bring_in(source, report)
+        with writing(world.database) as session, ImportReport(source, rejects) as report:
+            bring_in(session, source, report)
     return report
 
 
