@@ -33,7 +33,11 @@ def utc_now() -> datetime:
 
 def tick(workspace: str) -> None:
     """The job APScheduler calls: it takes text only, and everything else from the workspace."""
-    work(open_world(Path(workspace), utc_now))
+    world = open_world(Path(workspace), utc_now)
+    try:
+        work(world)
+    finally:
+        world.close()
 
 
 def work(world: World) -> list[int]:
@@ -71,6 +75,8 @@ def train(workspace: str) -> None:
         logger.info("trained model %s", card.name)
     except EXPECTED as error:
         logger.error("training: %s", error)
+    finally:
+        world.close()
 
 
 def run_forever(workspace: Path, *, announce: Callable[[str], None]) -> None:
@@ -78,6 +84,7 @@ def run_forever(workspace: Path, *, announce: Callable[[str], None]) -> None:
     from apscheduler.schedulers.blocking import BlockingScheduler
 
     world = open_world(workspace, utc_now)
+    world.close()  # only its settings are needed here; each job opens the database for itself
     timer: Any = BlockingScheduler(timezone=UTC)
     # coalesce and no grace limit: a tick that comes late is one tick, never none (the default drops it after 1 s)
     options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None, "args": [str(workspace)]}

@@ -30,6 +30,10 @@ class World:
     secrets: Secrets
     clock: Callable[[], datetime]
 
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.database.dispose()
+
 
 def open_world(workspace: Path, clock: Callable[[], datetime]) -> World:
     """Everything of a workspace; made when it is not there yet. Raises SettingsInvalid, DatabaseUnreachable."""

@@ -1,10 +1,12 @@
 """Begin a demo with an empty workspace, without losing anything: what was there is moved aside, refusals stay."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlmodel import Session, col
 
 from campaigns.errors import WrongState
@@ -34,7 +36,7 @@ def start_over(workspace: Path, shop: str, *, now: datetime) -> datetime:
         raise WrongState("database_url is set, and a demo makes a database of its own; unset HANDPICKED_DATABASE_URL")
     database = settings.database
     if (workspace / "handpicked.db").exists():
-        with reading(open_database(database)) as session:
+        with _opened(database) as found, reading(found) as session:
             if earlier is None and session.execute(select(col(Subscriber.id)).limit(1)).first():
                 raise WrongState(f"{workspace} holds a shop of your own; give the demo another folder: --workspace DIR")
             refusals = _refusals(session)
@@ -45,12 +47,22 @@ def start_over(workspace: Path, shop: str, *, now: datetime) -> datetime:
             aside.mkdir(parents=True, exist_ok=True)
             (workspace / name).rename(aside / name)
     if refusals and earlier not in (None, shop):
-        with writing(open_database(database)) as session:
+        with _opened(database) as fresh, writing(fresh) as session:
             insert_new(session, Suppression, refusals)
             session.commit()
     began = began if earlier == shop else now.isoformat()
     mark.write_text(json.dumps({"shop": shop, "began": began}))
     return datetime.fromisoformat(began)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Engine]:
+    """A database that is closed again: its file is about to be moved."""
+    database = open_database(url)
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def _refusals(session: Session) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from studio.cli import campaign, imports, machine, model, people, runs, serve, template
+from studio.cli.options import close_workspaces
 from studio.cli.output import complain, say
 
 app = typer.Typer(
@@ -74,3 +75,5 @@ def main() -> None:
             raise
         complain(f"handpicked: {sentence_of(error)}")
         sys.exit(code)
+    finally:
+        close_workspaces()

@@ -1,5 +1,6 @@
 """Options and arguments that commands share, and the world they work in."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ RunNumber = Annotated[int, typer.Argument(metavar="RUN", help="The number of a r
 CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The name of a campaign.")]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An email address, in whatever case.")]
 DEFAULT_WORKSPACE = Path("workspace")
+_at_the_end = ExitStack()
 
 
 def open_workspace(workspace: Path) -> "World":
@@ -24,4 +26,11 @@ def open_workspace(workspace: Path) -> "World":
     from campaigns.execute import open_world
     from scheduler import utc_now
 
-    return open_world(workspace, utc_now)
+    world = open_world(workspace, utc_now)
+    _at_the_end.callback(world.close)
+    return world
+
+
+def close_workspaces() -> None:
+    """Give back what commands of this process have opened."""
+    _at_the_end.close()

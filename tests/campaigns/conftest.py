@@ -107,7 +107,7 @@ def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         draw_missing(session, world.settings.media)
         train_model(session, world.settings.models, now=NOW, recipe=Recipe(components=8, epochs=3))
         save_campaign(session, Definition("weekly"), world.settings.templates, now=NOW)
-    world.database.dispose()
+    world.close()
     return folder
 
 
@@ -117,7 +117,7 @@ def shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
     shutil.copytree(made_shop, folder)
     made = Shop(open_world(folder, lambda: made.now))
     yield made
-    made.world.database.dispose()
+    made.world.close()
 
 
 class ScriptedServer(socketserver.ThreadingTCPServer):

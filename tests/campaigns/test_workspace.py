@@ -6,7 +6,8 @@ import pytest
 
 from campaigns.edit import Definition, definition_from_file, find_campaign, list_campaigns, save_campaign
 from campaigns.errors import CampaignInvalid, CampaignUnknown, RunUnknown, WrongState
-from campaigns.execute import open_world
+from campaigns.execute import World
+from campaigns.execute import open_world as open_one
 from campaigns.freeze import freeze, thaw
 from campaigns.fresh_start import start_over
 from campaigns.own_templates import copy_template
@@ -16,6 +17,20 @@ from campaigns.status import status_of
 from engine.errors import TemplateMissing
 from subscribers import consent
 from subscribers.database import reading, writing
+
+
+@pytest.fixture
+def open_world():
+    """Open worlds, and close them at the end of the test."""
+    opened: list[World] = []
+
+    def open_and_keep(*arguments):
+        opened.append(open_one(*arguments))
+        return opened[-1]
+
+    yield open_and_keep
+    for world in opened:
+        world.close()
 
 
 @pytest.mark.parametrize(("definition", "words"), [
@@ -125,7 +140,7 @@ def test_a_template_is_copied_once_and_never_over_another(shop):
         copy_template(settings, "nothing", "other")
 
 
-def test_a_demo_of_another_shop_moves_the_first_aside_and_keeps_every_refusal(tmp_path, now):
+def test_a_demo_of_another_shop_moves_the_first_aside_and_keeps_every_refusal(tmp_path, now, open_world):
     workspace = tmp_path / "workspace"
     start_over(workspace, "first", now=now)
     world = open_world(workspace, lambda: now)
@@ -142,7 +157,7 @@ def test_a_demo_of_another_shop_moves_the_first_aside_and_keeps_every_refusal(tm
     assert list((workspace / "earlier").rglob("handpicked.db"))
 
 
-def test_a_demo_twice_is_the_same_shop_with_an_empty_outbox(tmp_path, now):
+def test_a_demo_twice_is_the_same_shop_with_an_empty_outbox(tmp_path, now, open_world):
     workspace = tmp_path / "workspace"
     first = start_over(workspace, "first", now=now)
     open_world(workspace, lambda: now)
@@ -164,7 +179,7 @@ def test_a_demo_keeps_its_hands_off_a_shop_of_your_own(shop):
         start_over(shop.world.settings.workspace, "demo", now=shop.now)
 
 
-def test_an_opt_out_made_before_the_demo_is_kept(tmp_path, now):
+def test_an_opt_out_made_before_the_demo_is_kept(tmp_path, now, open_world):
     workspace = tmp_path / "workspace"
     world = open_world(workspace, lambda: now)
     with writing(world.database) as session:

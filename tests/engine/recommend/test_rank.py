@@ -42,13 +42,18 @@ def test_the_best_of_small_matrices(scores: NDArray[np.float32], count: int) -> 
     seed=st.integers(0, 2**32 - 1),
 )
 @example(people=2, products=3 * BLOCK, count=2, kinds=1, seed=0)
-@example(people=1, products=40 * BLOCK, count=5, kinds=1, seed=0)
 @example(people=2, products=4 * BLOCK + 1, count=3, kinds=2, seed=1)
 def test_the_best_across_the_borders_of_blocks(people: int, products: int, count: int, kinds: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     values = np.concatenate([[NEVER], random.normal(size=kinds)]).astype(np.float32)
     scores = values[random.integers(0, len(values), (people, products))]
     np.testing.assert_array_equal(best(scores, count), sorted_fully(scores, count))
+
+
+def test_of_blocks_with_the_same_maximum_the_first_are_searched() -> None:
+    scores = np.zeros((1, 40 * BLOCK), dtype=np.float32)
+    scores[0, BLOCK - 1 :: BLOCK] = [1, 2] * 20
+    assert best(scores, 3).tolist() == [[block * BLOCK - 1 for block in (2, 4, 6)]]
 
 
 @pytest.mark.parametrize("products", [3, BLOCK, 3 * BLOCK])

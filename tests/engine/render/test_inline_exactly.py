@@ -1,5 +1,6 @@
 """A template inlined once gives the document that premailer makes of the finished mail, or it is refused."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from engine.render.compose import Composer, Content, Mail, Recipient
 from engine.render.environment import SHIPPED, TemplateFolders
-from engine.render.inline import inline_template
+from engine.render.flatten import bundle
+from engine.render.inline import InlinedTemplate, inline_template
 from tests.engine.mails import SENDER, UNSUBSCRIBE, Files, card, dom, fast
 
 FOLDERS = TemplateFolders((SHIPPED,))
@@ -24,7 +26,7 @@ HOSTILE = (
 def mail_both_ways(name: str, *, picks: int, **changes: Any) -> tuple[Mail, Mail]:
     """(the mail from the template inlined once, the mail inlined by itself)."""
     sheet = FOLDERS.sheet(name)
-    prepared = inline_template(FOLDERS.sandbox(), FOLDERS.source, f"{name}.html")
+    prepared = prepared_once(name)
     assert prepared.once, prepared.reason
     variables = sheet.defaults() | changes.pop("variables", {})
     cards = {number: card(number) | changes.get("card", {}) for number in range(picks + 1)}
@@ -51,10 +53,13 @@ def mail_both_ways(name: str, *, picks: int, **changes: Any) -> tuple[Mail, Mail
     return made[0], made[1]
 
 
+@cache
+def prepared_once(name: str) -> InlinedTemplate:
+    return inline_template(FOLDERS.sandbox(), FOLDERS.source, f"{name}.html")
+
+
 def files_in_one(name: str) -> str:
     """The template as Jinja itself puts it together, without the flattening that is tested here."""
-    from engine.render.flatten import bundle
-
     return bundle(FOLDERS.sandbox(), FOLDERS.source, f"{name}.html")
 
 
@@ -232,7 +237,7 @@ def check_exactness(source: str, mails: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(shell=shells, body=bodies, mails=st.lists(contexts, min_size=2, max_size=4))
 @example(
     shell="<style>{css}</style>{body}",
@@ -246,7 +251,7 @@ def test_an_accepted_template_gives_the_document_that_premailer_gives(
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(shell=shells, body=odd_bodies, positional=st.booleans(), mails=st.lists(contexts, min_size=2, max_size=4))
 def test_a_carelessly_nested_template_is_exact_or_refused(
     shell: str, body: str, positional: bool, mails: list[dict[str, Any]]
