@@ -83,7 +83,7 @@ def ours(world: World, stages: dict[str, list[float]]) -> Callable[[], object]:
 
 def main() -> None:
     """Measure and print."""
-    options = arguments(__doc__ or "", people=500, rounds=3)
+    options = arguments(__doc__ or "", people=1_000, rounds=3)
     with tempfile.TemporaryDirectory() as folder:
         note("making a shop and training")
         world = make_shop(Path(folder), options.people)
