@@ -22,7 +22,7 @@ from campaigns.settings import Settings
 from campaigns.view import recommender
 from engine.recommend.recommender import PersonPicks, Recommender
 from subscribers.database import reading, writing
-from subscribers.links import UNSUBSCRIBE, LinkSigner
+from subscribers.links import unsubscribe_signer
 from subscribers.models import Subscriber, Suppression
 from subscribers.secrets import Secrets
 
@@ -147,7 +147,7 @@ def draft_row(run: Run, person: Person, picks: PersonPicks | None, *, secrets: S
         "picks": json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
         "hero_sku_id": picks.picks[0].sku_id,
         "message_id": f"{_message_number(secrets, run, person.key)}@{domain}",
-        "token": LinkSigner(secrets, UNSUBSCRIBE).sign(person.key),
+        "token": unsubscribe_signer(secrets).sign(person.key),
     }
 
 

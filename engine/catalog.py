@@ -56,8 +56,6 @@ PRODUCT_COLUMNS = Columns(
     optional=("description", "image_link", "product_type", "brand", "labels", "color"),
     also={"custom_label_0": "labels", "image link": "image_link", "product type": "product_type", "url": "link"},
 )
-_FIELDS = ("title", "description", "link", "image_link", "price_minor", "currency", "availability")
-_FEED_FIELDS = (*_FIELDS, "product_type", "brand", "labels")
 _PRICE = re.compile(r"(-?[\d.,]+)\s*([A-Za-z]{3})?|([A-Za-z]{3})\s*(-?[\d.,]+)")
 # what a thing is like is not what it is: without these, "Vintage Mug Red" would be a kind of red
 _QUALITY_WORDS = """

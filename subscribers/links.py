@@ -1,5 +1,7 @@
 """Signed tokens for the links in a mail. They hold a keyed hash, never an address or a sequential id."""
 
+from functools import cache
+
 from itsdangerous import BadData, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
@@ -7,6 +9,12 @@ from subscribers.errors import TokenInvalid
 from subscribers.secrets import Secrets
 
 UNSUBSCRIBE = "unsubscribe"
+
+
+@cache
+def unsubscribe_signer(secrets: Secrets) -> "LinkSigner":
+    """The signer of unsubscribe links, made once for a workspace's secrets: a plan signs one for each mail."""
+    return LinkSigner(secrets, UNSUBSCRIBE)
 
 
 class LinkSigner:
