@@ -16,7 +16,7 @@ from typing import Any
 from campaigns import calendar, execute, runs
 from campaigns.errors import CampaignsError
 from campaigns.execute import World, open_world
-from campaigns.view import train_model
+from campaigns.training import train_model
 from engine.errors import EngineError
 from subscribers.database import reading, writing
 from subscribers.errors import SubscribersError
@@ -71,7 +71,7 @@ def train(workspace: str) -> None:
     world = open_world(Path(workspace), utc_now)
     try:
         with reading(world.database) as session:
-            card = train_model(session, world.settings.models, now=world.clock())
+            card = train_model(session, world.settings, now=world.clock())
         logger.info("trained model %s", card.name)
     except EXPECTED as error:
         logger.error("training: %s", error)

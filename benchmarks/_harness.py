@@ -70,6 +70,11 @@ def report(
         return
     print(f"{benchmark} ({machine})")
     for name, value, unit in rows:
-        print(f"  {name:<52} {value:>12,.2f} {unit}")
+        print(f"  {name:<52} {_shown(value):>12} {unit}")
     for name, ratio in ratios.items():
-        print(f"  {name:<52} {ratio:>12,.1f} ×")
+        print(f"  {name:<52} {ratio:>12,.2f} ×")
+
+
+def _shown(value: float) -> str:
+    """Two decimals, or four of a share such as NDCG."""
+    return f"{value:,.4f}" if 0 < abs(value) < 1 else f"{value:,.2f}"

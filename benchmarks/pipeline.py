@@ -22,9 +22,9 @@ from campaigns.execute import World, open_world, start_run, transport_of
 from campaigns.pictures import draw_missing
 from campaigns.plan import plan_run
 from campaigns.settings import SETTINGS_FILE
-from campaigns.view import train_model
+from campaigns.training import train_model
 from engine.catalog import PRODUCT_COLUMNS, import_products
-from engine.recommend.factors import Recipe
+from engine.recommend.recipe import Recipe
 from studio.sample import write_sample_shop
 from subscribers import roster, signals
 from subscribers.csv_files import Columns, CsvFile
@@ -59,8 +59,8 @@ def make_shop(folder: Path, people: int) -> World:
             shop.signals, signals.SIGNAL_COLUMNS, lambda f, r: signals.import_signals(session, f, r, secrets, now=now)
         )
         draw_missing(session, world.settings.media)
-        train_model(session, world.settings.models, now=now, recipe=Recipe(epochs=5))
-        save_campaign(session, Definition("weekly"), world.settings.templates, now=now)
+        train_model(session, world.settings, now=now, recipe=Recipe(epochs=5))
+        save_campaign(session, Definition("weekly"), world.settings, now=now)
     return world
 
 

@@ -15,6 +15,8 @@ from sqlmodel import Session, col
 from campaigns import calendar
 from campaigns.errors import CampaignInvalid, CampaignUnknown, WrongState
 from campaigns.models import Campaign, CampaignState, Run
+from campaigns.pick_rules import PickRules, rules_of
+from campaigns.settings import Settings
 from campaigns.transports import TRANSPORTS
 from engine.errors import EngineError
 from engine.render.environment import TemplateFolders, TemplateSheet
@@ -39,6 +41,7 @@ class Definition:
     variables: Mapping[str, str] = field(default_factory=dict)
     picks: int = 5
     transport: str = "outbox"
+    rules: PickRules = field(default_factory=PickRules)
 
 
 def find_campaign(session: Session, name: str) -> Campaign:
@@ -60,9 +63,10 @@ def runs_of(session: Session, campaign: Campaign) -> list[Run]:
     return list(session.scalars(select(Run).where(col(Run.campaign_id) == campaign.id).order_by(col(Run.id).desc())))
 
 
-def save_campaign(session: Session, definition: Definition, templates: TemplateFolders, *, now: datetime) -> Campaign:
+def save_campaign(session: Session, definition: Definition, settings: Settings, *, now: datetime) -> Campaign:
     """Make the campaign, or change the one of this name; commits. Raises CampaignInvalid, WrongState."""
-    sheet = _check(definition, templates)
+    sheet = _check(definition, settings.templates)
+    rules_of(definition.rules, settings)
     campaign = session.scalars(select(Campaign).where(col(Campaign.name) == definition.name)).first()
     if campaign is None:
         campaign = Campaign(name=definition.name, template=definition.template, subject="", created_at=now)
@@ -73,6 +77,7 @@ def save_campaign(session: Session, definition: Definition, templates: TemplateF
     campaign.preheader = definition.preheader or sheet.preheader
     campaign.variables = json.dumps(dict(definition.variables), sort_keys=True, ensure_ascii=False)
     campaign.transport = definition.transport
+    campaign.rules = definition.rules.as_json()
     session.add(campaign)
     session.commit()
     return campaign
@@ -94,7 +99,8 @@ def definition_from_file(path: Path) -> tuple[Definition, dict[str, Any]]:
         raise CampaignInvalid(
             f"{path.name} {problem}; fields are: {', '.join(Definition.__dataclass_fields__)}, schedule"
         )
-    return Definition(**plain), schedule
+    rules = PickRules.from_plain(plain.pop("rules", {}))
+    return Definition(**plain, rules=rules), schedule
 
 
 def schedule(
@@ -149,10 +155,10 @@ def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign
 def _check_types(file: str, plain: Mapping[str, Any], schedule: Any) -> None:
     """Raises CampaignInvalid for a value of another type than its field has, and for an unknown schedule field."""
     wanted: dict[str, type] = dict.fromkeys(("name", "template", "subject", "preheader", "transport"), str)
-    wanted |= {"picks": int, "variables": dict}
+    wanted |= {"picks": int, "variables": dict, "rules": dict}
     for name, kind in wanted.items():
         if name in plain and not isinstance(plain[name], kind):
-            words = {str: "a text in quotes", int: "a whole number", dict: "a table [variables]"}[kind]
+            words = {str: "a text in quotes", int: "a whole number", dict: f"a table [{name}]"}[kind]
             raise CampaignInvalid(f"{file}: {name} must be {words}, not {plain[name]!r}")
     known = ("at", "cron", "time_zone")
     if not isinstance(schedule, dict) or any(not isinstance(value, str) for value in schedule.values()):

@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from subscribers.models import utc_column
 
+EMPTY = {"server_default": "{}"}  # for the rows that were there before the column
+
 
 class CampaignState(StrEnum):
     """Where a campaign stands with the scheduler."""
@@ -50,7 +52,8 @@ class MessageState(StrEnum):
 class Campaign(SQLModel, table=True):
     """What to send, to whom, when. `cron` with `time_zone`, or `next_due` alone for once.
 
-    variables: the template's variables as JSON. picks: products a mail, hero included.
+    variables: the template's variables as JSON. picks: products a mail, hero included. rules: what differs from the
+    usual rules for picks, as JSON (`campaigns.rules`).
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -60,6 +63,7 @@ class Campaign(SQLModel, table=True):
     preheader: str = Field(default="", max_length=500)
     variables: str = Field(default="{}")
     picks: int = Field(default=5)
+    rules: str = Field(default="{}", sa_column_kwargs=EMPTY)
     transport: str = Field(default="outbox", max_length=16)
     state: str = Field(default=CampaignState.DRAFT, max_length=16)
     cron: str = Field(default="", max_length=100)
@@ -74,7 +78,8 @@ class Run(SQLModel, table=True):
     planned_at is the run's `now`: everything in it, dates included, is computed for that moment. The three …_sha256
     name what was frozen (table Frozen); manifest_sha256 covers every message's hash. errors counts what was found in
     its mails that must not be sent, worst says what. unattended: the scheduler takes it to its end. owner and alive_at
-    are a lease: whoever works on the run renews it.
+    are a lease: whoever works on the run renews it. rules: those its picks were made by, in full, as JSON; rule_counts:
+    how often each of them removed or moved something.
     """
 
     __table_args__ = (UniqueConstraint("campaign_id", "occurrence"),)
@@ -92,6 +97,8 @@ class Run(SQLModel, table=True):
     manifest_sha256: str = Field(default="", max_length=64)
     errors: int = Field(default=0)
     worst: str = Field(default="", max_length=300)
+    rules: str = Field(default="{}", sa_column_kwargs=EMPTY)
+    rule_counts: str = Field(default="{}", sa_column_kwargs=EMPTY)
     unattended: bool = Field(default=False)
     owner: str = Field(default="", max_length=100)
     alive_at: datetime = utc_column()
@@ -100,8 +107,9 @@ class Run(SQLModel, table=True):
 class Message(SQLModel, table=True):
     """One person's row in a run: frozen at planning, except for its state.
 
-    picks: JSON list of [sku_id, score, reason, sentence], the hero first. token: of the unsubscribe link, so that a
-    rotated signing key changes no frozen mail. sha256: of the whole message as bytes.
+    picks: JSON list of [sku_id, score, reason, sentence, propensity], the hero first. why: JSON of what lies behind
+    them (`campaigns.reasons`). token: of the unsubscribe link, so that a rotated signing key changes no frozen mail.
+    sha256: of the whole message as bytes.
     """
 
     __table_args__ = (UniqueConstraint("run_id", "subscriber_id"), Index("ix_message_state", "run_id", "state"))
@@ -116,6 +124,7 @@ class Message(SQLModel, table=True):
     given_name: str = Field(default="", max_length=200)
     language: str = Field(default="en", max_length=35)
     picks: str = Field(default="[]")
+    why: str = Field(default="{}", sa_column_kwargs=EMPTY)
     hero_sku_id: int | None = Field(default=None)
     message_id: str = Field(default="", max_length=200)
     token: str = Field(default="", max_length=200)

@@ -4,46 +4,32 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Engine, delete, exists, insert, select, update
+from sqlalchemy import Engine, delete, insert, update
 from sqlmodel import Session, col
 
-from campaigns import ledger
+from campaigns import ledger, reasons
+from campaigns.audience import Person, as_arrays, audience
 from campaigns.errors import WrongState
 from campaigns.freeze import freeze, make_cards, make_content
 from campaigns.letters import Writer, row_of
 from campaigns.models import Message, MessageState, Run, RunState
+from campaigns.pick_rules import as_plain, rules_in
 from campaigns.review.findings import Review
 from campaigns.runs import campaign_of, find_run
 from campaigns.settings import Settings
 from campaigns.view import recommender
-from engine.recommend.recommender import PersonPicks, Recommender
+from engine.recommend.recommender import Heroes, PersonPicks, Recommender
 from subscribers.database import reading, writing
 from subscribers.links import unsubscribe_signer
-from subscribers.models import Subscriber, Suppression
 from subscribers.secrets import Secrets
 
 PEOPLE_A_BATCH = 1_000
-OPTED_OUT, NO_CONSENT, NO_PICKS = "opted out", "no consent to mail", "nothing left to recommend"
+NO_PICKS = "nothing left to recommend"
 
 Progress = Callable[[int, int], None]
 """Called with (people done, people in all)."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """A subscriber as planning sees them."""
-
-    id: int
-    key: str
-    address: str
-    given_name: str
-    language: str
-    may_personalise: bool
-    skip: str
 
 
 def plan_run(
@@ -58,18 +44,19 @@ def plan_run(
     with reading(database) as session:
         run = find_run(session, run_id)
         campaign = campaign_of(session, run)
-        view, model = recommender(session, settings.models, now=run.planned_at)
+        rules = rules_in(campaign.rules, settings)
+        view, model = recommender(session, settings.models, rules, now=run.planned_at)
         content = make_content(campaign, settings)
         cards = make_cards(session, content.public_url)
         people = list(audience(session))
     writer = Writer(content, cards, date=run.planned_at)
     _clear(database, run_id)
     manifest, review, done = hashlib.sha256(), Review(run_id), 0
+    picks = picks_of(people, view, campaign.picks)
     for batch in _batches(people):
-        picks = picks_of(batch, view, campaign.picks)
         rows = [
             draft_row(run, person, found, secrets=secrets, domain=writer.sender_domain)
-            for person, found in zip(batch, picks, strict=True)
+            for person, found in zip(batch, picks, strict=False)
         ]
         for row in rows:
             if not row["reason"]:
@@ -87,6 +74,8 @@ def plan_run(
         frozen = {
             "content_sha256": freeze(session, "content", content.as_plain()),
             "cards_sha256": freeze(session, "cards", {str(sku_id): dict(card) for sku_id, card in cards.items()}),
+            "rules": json.dumps(as_plain(rules), sort_keys=True, ensure_ascii=False),
+            "rule_counts": json.dumps(view.tally.summary(), ensure_ascii=False),
             "template_sha256": hashlib.sha256(content.source.encode()).hexdigest(),
         }
         found: dict[str, str | int] = {
@@ -98,30 +87,12 @@ def plan_run(
         return find_run(session, run_id)
 
 
-def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
-    """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any."""
-    suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
-    names = ("id", "key", "address", "given_name", "language", "may_mail", "may_personalise")
-    query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed")).order_by(
-        col(Subscriber.id)
-    )
-    if only is not None:
-        query = query.where(col(Subscriber.id) == only)
-    for row in session.execute(query):
-        skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
-        yield Person(row.id, row.key, row.address, row.given_name, row.language, row.may_personalise, skip)
-
-
-def picks_of(people: list[Person], view: Recommender, count: int) -> Iterator[PersonPicks | None]:
-    """The picks of each person, None for those who are skipped."""
-    asked = [person for person in people if not person.skip]
-    found = view.picks_for(
-        np.array([person.id for person in asked], dtype=np.int64),
-        np.array([person.may_personalise for person in asked], dtype=np.bool_),
-        count,
-    )
-    by_person = {picks.subscriber_id: picks for picks in found}
-    return (by_person.get(person.id) for person in people)
+def picks_of(
+    people: list[Person], view: Recommender, count: int, heroes: Heroes | None = None
+) -> Iterator[PersonPicks | None]:
+    """The picks of each person, None for those who are skipped. heroes: see `Recommender.picks_for`."""
+    found = view.picks_for(*as_arrays([person for person in people if not person.skip]), count, heroes=heroes)
+    return (None if person.skip else next(found) for person in people)
 
 
 def draft_row(run: Run, person: Person, picks: PersonPicks | None, *, secrets: Secrets, domain: str) -> dict[str, Any]:
@@ -136,19 +107,25 @@ def draft_row(run: Run, person: Person, picks: PersonPicks | None, *, secrets: S
         **dict.fromkeys(("address", "given_name", "message_id", "token", "sha256", "claimed_by"), ""),
         "language": person.language,
         "picks": "[]",
+        "why": "{}",
         "hero_sku_id": None,
     }
     if skip or picks is None:
         return row
-    listed = [[pick.sku_id, pick.score, pick.why.reason, pick.why.sentence] for pick in picks.picks]
+    listed = [[pick.sku_id, pick.score, pick.why.reason, pick.why.sentence, pick.propensity] for pick in picks.picks]
     return row | {
         "address": person.address,
         "given_name": person.given_name,
-        "picks": json.dumps(listed, ensure_ascii=False, separators=(",", ":")),
+        "picks": _compact(listed),
+        "why": _compact(reasons.frozen(picks)),
         "hero_sku_id": picks.picks[0].sku_id,
         "message_id": f"{_message_number(secrets, run, person.key)}@{domain}",
         "token": unsubscribe_signer(secrets).sign(person.key),
     }
+
+
+def _compact(plain: object) -> str:
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
 def _message_number(secrets: Secrets, run: Run, key: str) -> str:

@@ -7,14 +7,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from campaigns.audience import Person, audience
 from campaigns.errors import WrongState
 from campaigns.freeze import frozen_writer, make_cards, make_content
 from campaigns.letters import Letter, Writer, row_of
 from campaigns.models import Campaign, Message, Run
-from campaigns.plan import Person, audience, draft_row, picks_of
+from campaigns.pick_rules import rules_in
+from campaigns.plan import draft_row, picks_of
 from campaigns.runs import find_run
 from campaigns.settings import Settings
-from campaigns.view import recommender
+from campaigns.view import heroes_of, recommender
 from engine.recommend.recommender import Recommender
 from subscribers import roster
 from subscribers.secrets import Secrets
@@ -24,13 +26,13 @@ from subscribers.secrets import Secrets
 class Preview:
     """A letter, and why it is as it is. skip: why the person would get nothing; the letter is None then.
 
-    picks: (sku_id, score, reason, sentence) of each, as in Message.picks, the hero first.
+    picks: (sku_id, score, reason, sentence, propensity) of each, as in Message.picks, the hero first.
     """
 
     address: str
     skip: str
     letter: Letter | None
-    picks: tuple[tuple[int, float, str, str], ...] = ()
+    picks: tuple[tuple[int, float, str, str, float], ...] = ()
 
 
 class Previewer:
@@ -41,7 +43,8 @@ class Previewer:
     ) -> None:
         self._session, self._campaign, self._secrets = session, campaign, secrets
         self._view: Recommender
-        self._view, _ = recommender(session, settings.models, now=now)
+        self._view, _ = recommender(session, settings.models, rules_in(campaign.rules, settings), now=now)
+        self._heroes = heroes_of(session, self._view, campaign.picks)
         content = make_content(campaign, settings)
         self._writer = Writer(content, make_cards(session, content.public_url), date=now)
         self._run = Run(campaign_id=campaign.id or 0, occurrence=now, planned_at=now, alive_at=now)
@@ -53,7 +56,7 @@ class Previewer:
         return self._preview(person)
 
     def _preview(self, person: Person) -> Preview:
-        (picks,) = picks_of([person], self._view, self._campaign.picks)
+        (picks,) = picks_of([person], self._view, self._campaign.picks, self._heroes)
         row = draft_row(self._run, person, picks, secrets=self._secrets, domain=self._writer.sender_domain)
         letter = None if row["reason"] else self._writer.write(row_of(row))
         return Preview(person.address, row["reason"], letter, _picks_in(row["picks"]))
@@ -72,5 +75,5 @@ def planned_letter(session: Session, run_id: int, address: str, secrets: Secrets
     return Preview(address, "", letter, _picks_in(message.picks))
 
 
-def _picks_in(listed: str) -> tuple[tuple[int, float, str, str], ...]:
+def _picks_in(listed: str) -> tuple[tuple[int, float, str, str, float], ...]:
     return tuple(tuple(pick) for pick in json.loads(listed))

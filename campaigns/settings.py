@@ -7,7 +7,7 @@ import json
 import os
 import secrets as random_secrets
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -51,6 +51,24 @@ class Settings(BaseSettings):
     smtp_username: str = Field(default="", description="User name for the mail server; empty for none.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password for the mail server.")
     train_at: str = Field(default="0 3 * * *", description="When the scheduler trains the model anew: cron, UTC.")
+    repeat_mails: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="A product shown in somebody's last N mails is not shown again, unless they showed new interest.",
+    )
+    view_delay_minutes: int = Field(
+        default=60, ge=0, le=525_600, description="How old a look or click must be before a pick may follow from it."
+    )
+    label_people: int = Field(
+        default=5, ge=1, le=1_000_000, description="How many people must share a label before it is used in a profile."
+    )
+    sensitive_types: list[str] = Field(
+        default=[], description="Product types that are never picked, and from which nothing is inferred."
+    )
+    replenish_days: dict[str, Annotated[int, Field(ge=1, le=3_650)]] = Field(
+        default={}, description="Days until a product of a type is used up and may be picked again: {Creams = 60}."
+    )
 
     @field_validator("sender_address")
     @classmethod

@@ -19,7 +19,9 @@ from subscribers.models import Subscriber
 class Status:
     """A run in numbers. heroes: how many mails each hero product is in, by title, the commonest first.
 
-    errors: findings that keep the run from being sent; worst: the commonest of them.
+    errors: findings that keep the run from being sent; worst: the commonest of them. rules: what each rule for picks
+    removed or moved: products taken off the shelf, pairs of a person and a product that would have been picked, people
+    whose picks were changed.
     """
 
     run: int
@@ -32,6 +34,7 @@ class Status:
     heroes: list[tuple[str, int]]
     errors: int
     worst: str
+    rules: dict[str, dict[str, int]]
 
     @property
     def mails(self) -> int:
@@ -49,6 +52,7 @@ class Status:
             "skipped": self.skipped,
             "errors": self.errors,
             "worst": self.worst,
+            "rules": self.rules,
             "different_heroes": self.different_heroes,
             "commonest_hero": {"title": self.heroes[0][0], "mails": self.heroes[0][1]} if self.heroes else None,
         }
@@ -94,4 +98,5 @@ def status_of(session: Session, run_id: int) -> Status:
         heroes=heroes[:10],
         errors=run.errors,
         worst=run.worst,
+        rules=json.loads(run.rule_counts),
     )

@@ -1,28 +1,29 @@
-"""One consistent look at everything a plan needs: catalogue, newest signals and the model in use."""
+"""One consistent look at everything a plan needs: catalogue, newest signals, what was shown, and the model in use."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from sqlmodel import Session, col, select
 
-from engine.assortment import CatalogColumns, read_catalog
+from campaigns.audience import as_arrays, audience
+from campaigns.pick_rules import shop_rules
+from campaigns.settings import Settings
+from campaigns.shown import shown_lately
+from engine.assortment import read_catalog
 from engine.catalog import Product
-from engine.errors import NothingToTrainOn
-from engine.recommend import evaluate, registry
-from engine.recommend.factors import Recipe, train
-from engine.recommend.features import describe
-from engine.recommend.profile import histories
-from engine.recommend.recommender import Recommender
-from engine.recommend.registry import ModelCard
-from engine.recommend.trend import SECONDS_A_DAY
+from engine.recommend import registry
+from engine.recommend.recommender import Heroes, Pick, Recommender
+from engine.recommend.rules import Rules
+from engine.recommend.why import FullAccount, account
 from engine.render.cards import money
 from subscribers import roster
 from subscribers.secrets import Secrets
-from subscribers.signals import Signals, read_signals
+from subscribers.signals import read_signals
 
-VALIDATION_DAYS = 30
+AUDIENCE_LOOKED_AT = 20_000  # people; for one person's picks the hero cap is worked out over no more than these: 2 s
 
 
 @dataclass(frozen=True)
@@ -35,29 +36,48 @@ class ShownPick:
     score: float
     reason: str
     sentence: str
+    propensity: float
 
     def summary(self) -> dict[str, object]:
         """As plain data."""
         return asdict(self)
 
 
-def recommender(session: Session, models: Path, *, now: datetime) -> tuple[Recommender, str]:
-    """(a recommender for the moment `now`, the name of its model). Raises ModelMissing, ModelDamaged."""
+def recommender(session: Session, models: Path, rules: Rules, *, now: datetime) -> tuple[Recommender, str]:
+    """(a recommender for the moment `now`, the name of its model). Raises ModelMissing, ModelDamaged.
+
+    What it leaves to chance hangs on the model and the newest signal: the same until something new is known.
+    """
     name = registry.current(models)
-    factors = registry.load(models, name)
+    model = registry.load(models, name)
     catalog, signals = read_catalog(session), read_signals(session, until=now)
-    return Recommender(catalog, signals, factors, now=_newest(signals, now)), name
+    seed = f"{name} {int(signals.at[-1]) if len(signals) else 0}"
+    shown = shown_lately(session, rules.repeat_mails, now=now)
+    return Recommender(catalog, signals, model, int(now.timestamp()), rules, shown, seed), name
 
 
-def picks_of_one(
-    session: Session, models: Path, secrets: Secrets, address: str, count: int, *, now: datetime
-) -> list[ShownPick]:
-    """The picks of one person, exactly as a plan would make them now. Raises SubscriberUnknown, ModelMissing."""
+def heroes_of(session: Session, view: Recommender, picks: int) -> Heroes | None:
+    """Who gets which hero when the whole roster is mailed; None when it is too large to work out for a look at one
+    person, who is then shown what they would get but for the hero cap."""
+    people = [person for person in audience(session) if not person.skip]
+    return view.heroes(*as_arrays(people), picks) if len(people) <= AUDIENCE_LOOKED_AT else None
+
+
+def account_of_one(
+    session: Session, settings: Settings, secrets: Secrets, address: str, count: int, *, now: datetime
+) -> tuple[FullAccount, Recommender]:
+    """The picks of one person by the shop's own rules, exactly as a plan without further rules would make them now,
+    and all there is to say about them. Raises SubscriberUnknown, ModelMissing."""
     person = roster.find(session, address, secrets)
-    view, _ = recommender(session, models, now=now)
-    (found,) = view.picks_for(np.array([person.id]), np.array([person.may_personalise]), count)
-    products = session.exec(select(Product).where(col(Product.sku_id).in_([pick.sku_id for pick in found.picks])))
-    by_id = {product.sku_id: product for product in products}
+    view, _ = recommender(session, settings.models, shop_rules(settings), now=now)
+    heroes = heroes_of(session, view, count)
+    (found,) = view.picks_for(np.array([person.id]), np.array([person.may_personalise]), count, heroes=heroes)
+    return account(view, found, personalised=person.may_personalise), view
+
+
+def shown_picks(session: Session, picks: tuple[Pick, ...]) -> list[ShownPick]:
+    """Picks with the names and prices of their products."""
+    by_id = products_by_id(session, [pick.sku_id for pick in picks])
     return [
         ShownPick(
             code=by_id[pick.sku_id].code,
@@ -66,40 +86,13 @@ def picks_of_one(
             score=pick.score,
             reason=pick.why.reason,
             sentence=pick.why.sentence,
+            propensity=pick.propensity,
         )
-        for pick in found.picks
+        for pick in picks
     ]
 
 
-def train_model(session: Session, models: Path, *, now: datetime, recipe: Recipe | None = None) -> ModelCard:
-    """Measure on the last 30 days, train on everything, write the model down and make it current.
-
-    Ages count from the newest signal, so that training again without new signals gives the same bytes.
-    Raises NothingToTrainOn.
-    """
-    recipe = recipe or Recipe()
-    catalog, signals = read_catalog(session), read_signals(session, until=now)
-    if not len(catalog):
-        raise NothingToTrainOn("there are no products yet; import products or orders first")
-    cutoff = _newest(signals, now)
-    metrics = _measured(signals, catalog, recipe, cutoff)
-    history = histories(signals, catalog.positions(signals.sku), len(catalog), now=cutoff)
-    factors = train(history, catalog.sku, describe(catalog), recipe)
-    cutoff_at = datetime.fromtimestamp(cutoff, UTC)
-    return registry.save(models, factors, metrics, cutoff=cutoff_at, now=now, make_current=True)
-
-
-def _measured(signals: Signals, catalog: CatalogColumns, recipe: Recipe, cutoff: int) -> dict[str, float]:
-    """NDCG@10 of the model and of recent popularity on the last 30 days; empty when there is too little to tell."""
-    try:
-        split_at = cutoff - VALIDATION_DAYS * SECONDS_A_DAY
-        scores = evaluate.evaluate(signals, catalog, recipe, split_at=split_at, days=VALIDATION_DAYS + 1)
-    except NothingToTrainOn:
-        return {}
-    if not scores.customers:
-        return {}
-    return {"customers": float(scores.customers)} | {f"ndcg@10 {score.name}": score.ndcg for score in scores.scores}
-
-
-def _newest(signals: Signals, now: datetime) -> int:
-    return int(signals.at[-1]) if len(signals) else int(now.timestamp())
+def products_by_id(session: Session, sku_ids: list[int]) -> Mapping[int, Product]:
+    """The products of these sku ids."""
+    products = session.exec(select(Product).where(col(Product.sku_id).in_(sku_ids)))
+    return {product.sku_id: product for product in products}

@@ -79,7 +79,7 @@ def settings_page() -> str:
         kind = _choices(field.annotation)
         what = f"{field.description}{f' One of {kind}.' if kind else ''}"
         rows.append(f"| `{name}` | `HANDPICKED_{name.upper()}` | {shown} | {_cell(what)} |")
-        example.append(f"{name} = {default}" if isinstance(default, int) else f'{name} = "{default}"')
+        example.append(f'{name} = "{default}"' if isinstance(default, str) else f"{name} = {default}")
     folder = (
         f"The workspace itself ({_lower(Settings.model_fields['workspace'].description)}) is chosen with `--workspace` "
         f"or `HANDPICKED_WORKSPACE`; without either it is `{Settings.model_fields['workspace'].default}`.\n"

@@ -1,29 +1,34 @@
 """The catalogue as columns: what the recommender works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from engine.catalog import OUT_OF_STOCK, Product
+from engine.catalog import Product
 
 
 @dataclass(frozen=True)
 class CatalogColumns:
     """The products the engine works with, as parallel columns of length m, in the order of sku.
 
-    sku: int64, ascending. price_minor: int64. sellable: bool, whether it may be picked at all.
+    sku: int64, ascending. price_minor: int64. availability: as in the feed. stock: int64 units, −1 for unknown.
+    pictured: bool, whether there is an image.
     """
 
     sku: NDArray[np.int64]
+    code: list[str]
     title: list[str]
     product_type: list[str]
     labels: list[str]
     brand: list[str]
     price_minor: NDArray[np.int64]
-    sellable: NDArray[np.bool_]
+    availability: list[str]
+    stock: NDArray[np.int64]
+    pictured: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.sku)
@@ -35,17 +40,29 @@ class CatalogColumns:
         place = np.minimum(np.searchsorted(self.sku, sku), len(self.sku) - 1)
         return np.where(self.sku[place] == sku, place, -1)
 
+    def where(self, chosen: NDArray[np.int64]) -> "CatalogColumns":
+        """Only the products at these positions, which must ascend."""
+        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, column in columns.items():
+            columns[name] = [column[place] for place in chosen] if isinstance(column, list) else column[chosen]
+        return CatalogColumns(**columns)
+
 
 def read_catalog(session: Session) -> CatalogColumns:
-    """Every product of the catalogue. Sellable is what has a picture and is not out of stock."""
-    columns = ("sku_id", "title", "product_type", "labels", "brand", "price_minor", "image_link", "availability")
-    rows = session.execute(select(*(getattr(Product, name) for name in columns)).order_by(col(Product.sku_id))).all()
+    """Every product of the catalogue, also those that are not for sale now: histories are made of them."""
+    columns = "sku_id code title product_type labels brand price_minor image_link availability stock"
+    rows = session.execute(
+        select(*(getattr(Product, name) for name in columns.split())).order_by(col(Product.sku_id))
+    ).all()
     return CatalogColumns(
         sku=np.array([row.sku_id for row in rows], dtype=np.int64),
+        code=[row.code for row in rows],
         title=[row.title for row in rows],
         product_type=[row.product_type for row in rows],
         labels=[row.labels for row in rows],
         brand=[row.brand for row in rows],
         price_minor=np.array([row.price_minor for row in rows], dtype=np.int64),
-        sellable=np.array([bool(row.image_link) and row.availability != OUT_OF_STOCK for row in rows], dtype=np.bool_),
+        availability=[row.availability for row in rows],
+        stock=np.array([-1 if row.stock is None else row.stock for row in rows], dtype=np.int64),
+        pictured=np.array([bool(row.image_link) for row in rows], dtype=np.bool_),
     )

@@ -13,12 +13,12 @@ from subscribers.database import insert_new
 from subscribers.errors import RowRejected
 from subscribers.import_report import ImportReport
 from subscribers.models import utc_column
-from subscribers.orders import SeenProduct
 from subscribers.roster import BATCH
 from subscribers.signals import sku_ids
 
 IN_STOCK, OUT_OF_STOCK, PREORDER, BACKORDER = "in_stock", "out_of_stock", "preorder", "backorder"
 AVAILABILITIES = (IN_STOCK, OUT_OF_STOCK, PREORDER, BACKORDER)
+WITHDRAWN = "withdrawn"  # no feed says so: a complete feed that leaves a product out does
 LONGEST_TITLE, LONGEST_DESCRIPTION, LONGEST_LINK = 150, 5_000, 2_000  # Google Merchant product data specification
 LONGEST_LABELS = 1_000  # ten custom labels of 100 characters each
 
@@ -27,7 +27,8 @@ class Product(SQLModel, table=True):
     """A product of the shop, under Google Merchant's names. `sku_id` is the number signals know it by.
 
     price_minor: cents. product_type: a path such as "Skin care > Moisturisers". labels: skin concerns, traits; comma
-    separated. image_link: where a mail finds the picture; "media/<name>" for one we drew.
+    separated. image_link: where a mail finds the picture; "media/<name>" for one we drew. stock: units left; None where
+    the feed does not say.
     """
 
     sku_id: int = Field(primary_key=True, foreign_key="sku.id")
@@ -39,6 +40,7 @@ class Product(SQLModel, table=True):
     price_minor: int
     currency: str = Field(default="EUR", max_length=3)
     availability: str = Field(default=IN_STOCK, max_length=16)
+    stock: int | None = Field(default=None)
     product_type: str = Field(default="", max_length=750)
     brand: str = Field(default="", max_length=150)
     labels: str = Field(default="", max_length=1_000)
@@ -53,27 +55,26 @@ class Product(SQLModel, table=True):
 
 PRODUCT_COLUMNS = Columns(
     required=("id", "title", "link", "price", "availability"),
-    optional=("description", "image_link", "product_type", "brand", "labels", "color"),
-    also={"custom_label_0": "labels", "image link": "image_link", "product type": "product_type", "url": "link"},
+    optional=("description", "image_link", "product_type", "brand", "labels", "color", "stock"),
+    also={"custom_label_0": "labels", "image link": "image_link", "product type": "product_type", "url": "link"}
+    | {"quantity": "stock", "sell_on_google_quantity": "stock", "inventory": "stock"},
 )
 _PRICE = re.compile(r"(-?[\d.,]+)\s*([A-Za-z]{3})?|([A-Za-z]{3})\s*(-?[\d.,]+)")
-# what a thing is like is not what it is: without these, "Vintage Mug Red" would be a kind of red
-_QUALITY_WORDS = """
-    red pink blue green white black ivory cream silver gold copper brown grey purple orange yellow turquoise
-    multicolour colour small large medium mini big tall long round square assorted design set vintage retro
-    retrospot polkadot christmas and with the for of in on cm wood wooden metal glass ceramic paper cotton felt
-    crystal pack pcs piece england paris union jack skull rose spot stripe print pattern natural clear heart star
-    flower love
-"""
-_QUALITIES = frozenset(_QUALITY_WORDS.split())
 # bidirectional controls, zero-width characters and other invisible ones: they make a title read as something else
 _INVISIBLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
-def import_products(session: Session, source: CsvFile, report: ImportReport, *, now: datetime) -> None:
-    """Bring a product feed in; every 5,000 rows are one transaction. A product already there is brought up to date."""
+def import_products(
+    session: Session, source: CsvFile, report: ImportReport, *, now: datetime, complete: bool = False
+) -> int:
+    """Bring a product feed in; every 5,000 rows are one transaction. A product already there is brought up to date.
+    Returns how many products were withdrawn.
+
+    complete: the file is the whole assortment, so that what it does not name is withdrawn from sale. Products of
+    rejected rows are named too, and stay as they were.
+    """
     batch: dict[str, dict[str, object]] = {}
 
     def flush() -> None:
@@ -83,11 +84,12 @@ def import_products(session: Session, source: CsvFile, report: ImportReport, *, 
         report.count("already there", len(batch) - added - changed)
         batch.clear()
 
-    seen: set[str] = set()
+    seen, named = set[str](), set[str]()
     for row in source:
         try:
             if isinstance(row, RowRejected):
                 raise row
+            named.add(row.cells["id"])
             code, product = row.cells["id"], product_in(row)
             if code in seen:
                 raise row.reject("id", "stands in this file twice; the first row counts")
@@ -99,6 +101,18 @@ def import_products(session: Session, source: CsvFile, report: ImportReport, *, 
         if len(batch) >= BATCH:
             flush()
     flush()
+    return _withdraw_others(session, named) if complete and seen else 0
+
+
+def _withdraw_others(session: Session, named: set[str]) -> int:
+    """Withdraw the products not named, in one transaction, committed. Returns how many are withdrawn by that."""
+    on_sale = session.scalars(select(col(Product.code)).where(col(Product.availability) != WITHDRAWN))
+    gone = sorted(set(on_sale) - named)
+    for start in range(0, len(gone), BATCH):
+        codes = gone[start : start + BATCH]
+        session.execute(update(Product).where(col(Product.code).in_(codes)).values(availability=WITHDRAWN))
+    session.commit()
+    return len(gone)
 
 
 def product_in(row: Row) -> dict[str, object]:
@@ -120,16 +134,20 @@ def product_in(row: Row) -> dict[str, object]:
         "price_minor": price,
         "currency": currency,
         "availability": availability,
+        "stock": _stock_in(row),
         "product_type": clean_text(row.cells.get("product_type", ""))[:750],
         "brand": clean_text(row.cells.get("brand", ""))[:150],
         "labels": _labels_in(row),
     }
 
 
-def save_products(session: Session, products: Mapping[str, Mapping[str, object]], *, now: datetime) -> tuple[int, int]:
+def save_products(
+    session: Session, products: Mapping[str, Mapping[str, object]], *, now: datetime, guessed: bool = False
+) -> tuple[int, int]:
     """Add or update products by code, in one transaction, committed. Returns (added, changed).
 
-    A picture we drew stays when the feed has none.
+    A picture we drew stays when the feed has none. guessed: these are made from order lines, which know less than a
+    feed: a product that a feed brought (its link is another) stays as it is, and whether it is on sale is not touched.
     """
     ids = sku_ids(session, products)
     there = {
@@ -145,8 +163,12 @@ def save_products(session: Session, products: Mapping[str, Mapping[str, object]]
     changed = 0
     for code, product in there.items():
         differs = {name: value for name, value in products[code].items() if getattr(product, name) != value}
+        if guessed and "link" in differs:
+            continue
         if differs.get("image_link") == "":
             del differs["image_link"]
+        if guessed:
+            differs.pop("availability", None)
         if differs:
             session.execute(update(Product).where(col(Product.code) == code).values(**differs))
             changed += 1
@@ -154,99 +176,9 @@ def save_products(session: Session, products: Mapping[str, Mapping[str, object]]
     return len(fresh), changed
 
 
-def products_from_orders(seen: Mapping[str, SeenProduct], *, currency: str, shop: str) -> dict[str, dict[str, object]]:
-    """What order lines tell about products, as columns by code: one clean title, the median price, a type.
-
-    seen: titles and prices by product code. The commonest title wins; among equals the longest, then the alphabet.
-    """
-    titles = {code: clean_title(product.titles) for code, product in seen.items() if product.titles}
-    titles = {code: title for code, title in titles.items() if title}
-    types = types_from_titles(titles)
-    return {
-        code: {
-            "title": title,
-            "description": "",
-            "link": f"{shop}/p/{code.lower()}",
-            "image_link": "",
-            "price_minor": median_price(seen[code].prices),
-            "currency": currency,
-            "availability": IN_STOCK,
-            "product_type": types[code],
-            "brand": "",
-            "labels": "",
-        }
-        for code, title in titles.items()
-    }
-
-
-def clean_title(titles: Mapping[str, int]) -> str:
-    """One readable title from messy descriptions: the commonest that is a title and no note of the warehouse.
-
-    Titles in the order file are in capitals; notes ("damaged", "wrongly coded", "?") are not.
-
-    >>> clean_title({"RED RETROSPOT  MUG .": 9, "damages": 20})
-    'Red Retrospot Mug'
-    """
-    proper = {title: count for title, count in titles.items() if title.isupper() and len(title) > 3} or {
-        title: count for title, count in titles.items() if len(title) > 3
-    }
-    if not proper:
-        return ""
-    best = min(proper, key=lambda title: (-proper[title], -len(title), title))
-    words = [word.strip('.,;*?"') for word in clean_text(best).replace(" ,", ", ").split()]
-    return " ".join(_capitalised(word) for word in words if word)[:LONGEST_TITLE].rstrip()
-
-
-def median_price(prices: Mapping[int, int]) -> int:
-    """The price at which most lines agree the middle lies, in cents. prices: how often each was paid, not empty.
-
-    >>> median_price({255: 10, 210: 3, 9999: 1})
-    255
-    """
-    middle, so_far = sum(prices.values()) / 2, 0
-    for price in sorted(prices):
-        so_far += prices[price]
-        if so_far >= middle:
-            return price
-    raise ValueError("no prices")
-
-
-def types_from_titles(titles: Mapping[str, str], *, at_least: int = 8) -> dict[str, str]:
-    """A product type for products that come without one: the last word of the title that many titles share.
-
-    "Red Retrospot Mug" is a mug. A word must close, or stand in, at least `at_least` titles to be a type.
-    """
-    heads: dict[str, int] = {}
-    for title in titles.values():
-        words = title.split()
-        heads[singular(words[-1])] = heads.get(singular(words[-1]), 0) + 1
-    types: dict[str, str] = {}
-    for code, title in titles.items():
-        words = [singular(word) for word in reversed(title.split())]
-        known = [word for word in words if heads.get(word, 0) >= at_least and word not in _QUALITIES and word.isalpha()]
-        types[code] = f"Gifts > {known[0].capitalize()}" if known else "Gifts > Other"
-    return types
-
-
-def singular(word: str) -> str:
-    """A word in lower case without its plural ending: near enough to tell types apart.
-
-    >>> singular("Boxes"), singular("Mugs"), singular("Glass")
-    ('box', 'mug', 'glass')
-    """
-    lower = word.lower().strip(",.;")
-    if lower.endswith(("xes", "shes", "ches", "sses")):
-        return lower[:-2]
-    return lower[:-1] if lower.endswith("s") and not lower.endswith(("ss", "as", "us", "is")) else lower
-
-
 def clean_text(text: str) -> str:
     """Text on one line, without control, bidirectional and invisible characters."""
     return " ".join(_INVISIBLE.sub(" ", text).split())
-
-
-def _capitalised(word: str) -> str:
-    return word.upper() if len(word) <= 2 and any(c.isdigit() for c in word) else word[:1].upper() + word[1:].lower()
 
 
 def _price_in(row: Row) -> tuple[int, str]:
@@ -262,6 +194,15 @@ def _price_in(row: Row) -> tuple[int, str]:
     if price < 0:
         raise row.reject("price", "is negative")
     return price, currency.upper()
+
+
+def _stock_in(row: Row) -> int | None:
+    text = row.cells.get("stock", "")
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise row.reject("stock", "is no number of units, 0 or more")
+    return int(text)
 
 
 def _labels_in(row: Row) -> str:

@@ -27,3 +27,7 @@ class ModelDamaged(EngineError):
 
 class ModelRefused(EngineError):
     """A model that is no better than recent popularity and was therefore not made current."""
+
+
+class RuleInvalid(EngineError):
+    """A rule for picks that cannot be read, or asks for something impossible."""

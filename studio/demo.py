@@ -11,7 +11,7 @@ from campaigns.execute import World, open_world
 from campaigns.fresh_start import start_over
 from campaigns.settings import SETTINGS_FILE
 from campaigns.status import Status
-from campaigns.view import train_model
+from campaigns.training import train_model
 from engine.catalog import PRODUCT_COLUMNS, import_products
 from scheduler import utc_now
 from studio.cli import imports, runs
@@ -48,7 +48,7 @@ def run_demo(workspace: Path, data: Path | None) -> World:
     else:
         _import_sample(world, began)
     with progress("training"), reading(world.database) as session:
-        card = train_model(session, world.settings.models, now=world.clock())
+        card = train_model(session, world.settings, now=world.clock())
     compared = (
         f"; on the last 30 days NDCG@10 {card.metrics['ndcg@10 ours']:.3f}, recent bestsellers "
         f"{card.metrics['ndcg@10 recent popular']:.3f}"
@@ -57,7 +57,7 @@ def run_demo(workspace: Path, data: Path | None) -> World:
     )
     say(f"model {card.name}: learnt from {card.people:,} people{compared}")
     with writing(world.database) as session:
-        save_campaign(session, Definition(CAMPAIGN), world.settings.templates, now=world.clock())
+        save_campaign(session, Definition(CAMPAIGN), world.settings, now=world.clock())
     planned = runs.planned(world, CAMPAIGN)
     review = runs.reviewed(world, planned.run)
     _summary(world, runs.sent(world, planned.run), review.largest)
@@ -69,7 +69,7 @@ def _import_sample(world: World, began: datetime) -> None:
     shop = write_sample_shop(world.settings.workspace / "sample", seed=SEED, until=until)
     now, secrets = world.clock(), world.secrets
 
-    def bring(file: Path, columns: Columns, importer: Callable[[Session, CsvFile, ImportReport], None]) -> None:
+    def bring(file: Path, columns: Columns, importer: Callable[[Session, CsvFile, ImportReport], object]) -> None:
         _show(imports.import_file(world, file, columns, importer))
 
     bring(shop.products, PRODUCT_COLUMNS, lambda s, file, report: import_products(s, file, report, now=now))

@@ -159,8 +159,8 @@ def read_signals(
 ) -> Signals:
     """What people did before `until`, with what they cancelled since taken out, oldest first.
 
-    Only people who allow personalisation are in it by name; everybody else's purchases count for nobody (NOBODY),
-    which is what trends are made of, and their views and clicks are not read at all.
+    Only people who allow personalisation are in it, by name. Of the others nothing is read, not even for trends:
+    whoever said no leaves no trace in anybody's mail. Purchases that never had a name count for nobody (NOBODY).
     """
     query = _history(until, since)
     if subscriber_ids is not None:
@@ -178,15 +178,15 @@ def newest_signal_at(session: Session) -> int | None:
 
 def _history(until: datetime, since: datetime | None) -> Select[*tuple[Any, ...]]:
     left = col(Signal.quantity) - col(Signal.settled)
-    named = func.coalesce(col(Subscriber.may_personalise), False)
     query: Select[*tuple[Any, ...]] = select(
         func.coalesce(col(Subscriber.id), NOBODY), col(Signal.sku_id), col(Signal.kind), col(Signal.at), left
     )
     personalised = (col(Subscriber.id) == col(Signal.subscriber_id)) & col(Subscriber.may_personalise)
+    nameless = col(Signal.subscriber_id).is_(None) & (col(Signal.kind) == int(Kind.PURCHASE))
     query = (
         query.join_from(Signal, Subscriber, personalised, isouter=True)
         .where(col(Signal.at) < int(until.timestamp()), left > 0, col(Signal.kind) != int(Kind.CANCELLATION))
-        .where(named | (col(Signal.kind) == int(Kind.PURCHASE)))
+        .where(col(Subscriber.id).is_not(None) | nameless)
         .order_by(col(Signal.at), col(Signal.id))
     )
     return query if since is None else query.where(col(Signal.at) >= int(since.timestamp()))

@@ -8,26 +8,62 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.order_products import singular
+
 
 class Reason(StrEnum):
-    """What spoke most for a pick."""
+    """What spoke most for a pick.
 
+    bought, looked at: products that go with it, or an identity learnt from them. profile: a label the person and the
+    product share. trend: what everybody buys. new: drawn by chance among the new. rule: a boost.
+    """
+
+    BOUGHT = "bought"
+    LOOKED_AT = "looked at"
     PROFILE = "profile"
-    FACTORS = "factors"
     TREND = "trend"
+    NEW = "new"
+    RULE = "rule"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the score of one pick is made of, each as far above an average product's as it is."""
+
+    trend: float
+    boost: float
+    factors: float
+    neighbours: float
+
+    def strongest(self) -> str:
+        """The name of the largest part; the trend where none is above 0."""
+        name = max(("trend", "neighbours", "factors", "boost"), key=lambda part: getattr(self, part))
+        return name if getattr(self, name) > 0 else "trend"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A product of the history that spoke for a pick. drop: by how much the pick's score falls without it."""
+
+    sku_id: int
+    bought: bool
+    drop: float
 
 
 @dataclass(frozen=True)
 class Why:
-    """A reason, the label behind it if there is one, and the sentence for the mail."""
+    """A reason, the label behind it if there is one, the sentence for the mail, and the evidence, strongest first."""
 
     reason: Reason
     label: str
     sentence: str
+    evidence: tuple[Evidence, ...] = ()
 
 
-TREND = Why(Reason.TREND, "", "A favourite of the last weeks")
-_FACTORS = Why(Reason.FACTORS, "", "Chosen to suit you")
+NEW = Why(Reason.NEW, "", "New in our shop")
+_TREND_SENTENCE = "A favourite of the last weeks"
+_PLAIN_SENTENCE = "Chosen to suit you"
+_DUE_SENTENCE = "Good to have at hand"
 _SENTENCES = {
     "type": "One of our {value} picks",
     "brand": "New ideas from {value}",
@@ -43,24 +79,43 @@ _THEMES = ("redness", "dark spots", "frizz", "sun care")
 
 
 def why(
-    profile: Mapping[int, float], attributes: Mapping[int, float], names: tuple[str, ...], trend_share: float
+    parts: Parts,
+    profile: Mapping[int, float],
+    attributes: Mapping[int, float],
+    names: tuple[str, ...],
+    evidence: tuple[Evidence, ...],
+    *,
+    buyer: bool,
+    due: bool,
 ) -> Why:
     """The reason for one pick.
 
-    profile, attributes: the person's and the product's cells by column of `names`. trend_share: how much of the
-    score above an average product's came from the trend, 0 to 1; above a half the trend is the reason.
+    profile, attributes: the person's and the product's cells by column of `names`. buyer: whether the person has
+    bought anything at all. due: whether the pick is something they bought and have used up by now.
     """
+    if due:
+        return Why(Reason.BOUGHT, "", _DUE_SENTENCE, evidence)
+    part, label = parts.strongest(), _shared(profile, attributes, names)
+    if part == "trend":
+        return Why(Reason.TREND, "", _TREND_SENTENCE, evidence)
+    own_type = min((names[column] for column in attributes if names[column].startswith("type:")), default="")
+    said = sentence(label or own_type)
+    if part == "boost":
+        return Why(Reason.RULE, label, said, evidence)
+    if part == "factors" and label:
+        return Why(Reason.PROFILE, label, said, evidence)
+    bought = evidence[0].bought if part == "neighbours" and evidence else buyer
+    return Why(Reason.BOUGHT if bought else Reason.LOOKED_AT, label, said, evidence)
+
+
+def _shared(profile: Mapping[int, float], attributes: Mapping[int, float], names: tuple[str, ...]) -> str:
+    """The strongest label that person and product share; prices are no theme to write about."""
     shared = [
         (weight, names[column])
         for column, weight in profile.items()
         if column in attributes and not names[column].startswith("price:")
     ]
-    if trend_share > 0.5 or (not shared and not profile):
-        return TREND
-    if not shared:
-        return _FACTORS
-    _, name = min(shared, key=lambda item: (-item[0], item[1]))
-    return Why(Reason.PROFILE, name, sentence(name))
+    return min(shared, key=lambda item: (-item[0], item[1]))[1] if shared else ""
 
 
 def sentence(name: str) -> str:
@@ -74,12 +129,14 @@ def sentence(name: str) -> str:
     kind, _, value = name.partition(":")
     value = " ".join(value.split())
     if not value or _WATCHING.search(value):
-        return _FACTORS.sentence
+        return _PLAIN_SENTENCE
     if kind == "label":
         return _of_label(value)
     if kind == "brand":
         value = value.title()
-    return _SENTENCES.get(kind, _FACTORS.sentence).format(value=value)
+    if kind == "type" and not value.endswith("ies"):  # "accessories" stays: singular() knows mugs and boxes
+        value = singular(value) or value
+    return _SENTENCES.get(kind, _PLAIN_SENTENCE).format(value=value)
 
 
 def _of_label(label: str) -> str:

@@ -5,7 +5,7 @@ profile or attributes. So a new product and a changed person need no new trainin
 """
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,20 +13,8 @@ from numpy.typing import NDArray
 
 from engine.errors import NothingToTrainOn
 from engine.recommend.features import Attributes, FloatArray
-from engine.recommend.profile import Histories, profiles
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. The defaults are those chosen on validation windows of the real orders (docs/decisions.md)."""
-
-    components: int = 64
-    epochs: int = 20  # 30 take half as long again for 0.0005 of NDCG@10
-    learning_rate: float = 0.05
-    regularisation: float = 1e-5
-    max_sampled: int = 50
-    seed: int = 20
-    trend_weight: float = 0.6
+from engine.recommend.history import Histories
+from engine.recommend.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,6 @@ class Factors:
     user_vectors: FloatArray
     item_vectors: FloatArray
     item_bias: FloatArray
-    recipe: Recipe
 
     def users(self, people: NDArray[np.int64], profile: sp.csr_matrix) -> FloatArray:
         """(n, d) vectors of people. profile: (n, a) under this model's names."""
@@ -59,10 +46,13 @@ class Factors:
         return vectors + own[:, :-1], bias + own[:, -1]
 
 
-def train(history: Histories, sku: NDArray[np.int64], attributes: Attributes, recipe: Recipe) -> Factors:
+def train(
+    history: Histories, profile: sp.csr_matrix, sku: NDArray[np.int64], attributes: Attributes, recipe: Recipe
+) -> Factors:
     """Fit the model: WARP loss, one thread, fixed seed, so that the same history gives the same bytes.
 
-    history: rows are the people to learn from. sku: (m,), the columns of the history. Raises NothingToTrainOn.
+    history: rows are the people to learn from. profile: (p, a), theirs. sku: (m,), the columns of the history.
+    Raises NothingToTrainOn.
     """
     positive = history.interest.tocoo()
     if not positive.nnz:
@@ -72,7 +62,7 @@ def train(history: Histories, sku: NDArray[np.int64], attributes: Attributes, re
     from lightfm import LightFM
 
     people, products = history.interest.shape
-    user_features = sp.hstack([sp.identity(people, dtype=np.float32), profiles(history.interest, attributes)]).tocsr()
+    user_features = sp.hstack([sp.identity(people, dtype=np.float32), profile]).tocsr()
     item_features = sp.hstack([sp.identity(products, dtype=np.float32), attributes.matrix]).tocsr()
     model = LightFM(
         no_components=recipe.components,
@@ -103,13 +93,7 @@ def train(history: Histories, sku: NDArray[np.int64], attributes: Attributes, re
         user_vectors=np.ascontiguousarray(model.user_embeddings, dtype=np.float32),
         item_vectors=np.ascontiguousarray(model.item_embeddings, dtype=np.float32),
         item_bias=np.ascontiguousarray(model.item_biases, dtype=np.float32),
-        recipe=recipe,
     )
-
-
-def recipe_fields(recipe: Recipe) -> dict[str, object]:
-    """The recipe as plain data."""
-    return asdict(recipe)
 
 
 def _identity(known: NDArray[np.int64], wanted: NDArray[np.int64], vectors: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.assortment import CatalogColumns
-from engine.catalog import singular
+from engine.order_products import singular
 
 FloatArray = NDArray[np.float32]
 
@@ -21,6 +21,7 @@ FloatArray = NDArray[np.float32]
 WEIGHTS = {"type": 0.3, "label": 0.3, "brand": 0.3, "price": 0.3, "word": 0.2}
 PRICE_BANDS = ("budget", "low", "middle", "high", "premium")
 COMMON_WORD, RARE_WORD = 0.2, 3  # a word in more than a fifth, or fewer than three, of the titles tells nothing
+NO_TYPES = ("", "other", "others", "misc", "miscellaneous", "various")  # shelves for what has no type
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -52,7 +53,7 @@ def describe(catalog: CatalogColumns, limits: NDArray[np.float64] | None = None)
     telling = _telling_words(words)
     for place, row in enumerate(named):
         row[f"price:{PRICE_BANDS[bands[place]]}"] = WEIGHTS["price"]
-        if kind := catalog.product_type[place].split(">")[-1].strip().lower():
+        if (kind := catalog.product_type[place].split(">")[-1].strip().lower()) not in NO_TYPES:
             row[f"type:{kind}"] = WEIGHTS["type"]
         if brand := catalog.brand[place].strip().lower():
             row[f"brand:{brand}"] = WEIGHTS["brand"]

@@ -1,212 +1,270 @@
 """Picks for people: everything of this room put together.
 
-A Recommender is one consistent view of a moment: the catalogue, everybody's newest signals, the trend and a model.
+A Recommender is one consistent view of a moment: the catalogue, everybody's newest signals, the rules and a model.
 It holds arrays only; whoever builds it reads the database (`campaigns.view`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.assortment import CatalogColumns
-from engine.recommend import explain, rank
+from engine.recommend import exposure
+from engine.recommend.arrange import CANDIDATES, Novelties, diversified
 from engine.recommend.explain import Why
-from engine.recommend.factors import Factors
-from engine.recommend.features import Attributes, FloatArray, describe
-from engine.recommend.guardrails import Guardrails
-from engine.recommend.profile import Histories, histories, profiles
-from engine.recommend.trend import recent_popularity, standardised
+from engine.recommend.guardrails import BOUGHT, NOTHING_SHOWN, SHOWN, TOO_FRESH, Shown
+from engine.recommend.model import Model
+from engine.recommend.moment import Moment
+from engine.recommend.reasons import Reasons
+from engine.recommend.rules import Rules, Tally, count
+from engine.recommend.scoring import Shortlists, shortlists
 from subscribers.signals import Signals
 
-SPARE = 8  # candidates beyond those asked for, so that exact scoring can still turn neighbours around
-ROUNDING = np.float32(1e-3)  # two hundred times what was seen to differ between matrix products
-PEOPLE_A_BATCH = 1_000  # a batch of scores at 10,000 products is 40 MB
+PEOPLE_A_BATCH = 1_000
+HERO_CAP, STOCK, CAP_GAVE_WAY, DIVERSITY, EXPLORATION = (
+    "hero cap",
+    "stock",
+    "hero cap gave way",
+    "diversity",
+    "exploration",
+)
+BARRED = ("", BOUGHT, SHOWN, TOO_FRESH)
 
 
 @dataclass(frozen=True)
 class Pick:
-    """One product chosen for one person. score is comparable within one person's list only."""
+    """One product chosen for one person. score is comparable within one person's list only.
+
+    propensity: the chance with which it was drawn; 1 for what was not left to chance.
+    """
 
     sku_id: int
     score: float
     why: Why
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True)
 class PersonPicks:
-    """The picks of one person, best first; the first is the hero. May be empty: nothing is left to recommend."""
+    """The picks of one person, best first; the first is the hero. May be empty: nothing is left to recommend.
+
+    runner_up: the best product that did not get in, and by how much its score is below the last pick's (below 0 where
+    a rule preferred another). barred: (sku, rule) of what would stand in the list but for a rule about this person.
+    moved_from: what the hero would be but for the cap, 0 where it was not moved.
+    """
 
     subscriber_id: int
     picks: tuple[Pick, ...]
+    runner_up: tuple[int, float] | None = None
+    barred: tuple[tuple[int, str], ...] = ()
+    moved_from: int = 0
+
+
+@dataclass(frozen=True)
+class Heroes:
+    """Who gets which hero, decided over a whole audience. people: (n,) ascending. place: (n,) on the shelf, −1 none."""
+
+    people: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+    def of(self, people: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The hero of each; −2 for those who were not in the audience."""
+        if not len(self.people):
+            return np.full(len(people), -2, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self.people, people), len(self.people) - 1)
+        return np.where(self.people[at] == people, self.place[at], -2)
 
 
 @dataclass
 class Recommender:
-    """Picks for anyone, at the moment `now` (seconds since 1970), which is the newest signal's time.
+    """Picks for anyone at the moment `now` (seconds since 1970), by the rules of one plan.
 
-    Trends and recency are measured from the newest signal, not from the wall clock: a shop that imports its orders
-    once a week, or a file from 2011, must not look as if everybody had left.
+    seed: what chance is drawn from; the same seed gives the same picks.
     """
 
     catalog: CatalogColumns
     signals: Signals
-    factors: Factors
+    model: Model
     now: int
-    removed: dict[str, int] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    shown: Shown = NOTHING_SHOWN
+    seed: str = ""
 
-    @cached_property
-    def attributes(self) -> Attributes:
-        return describe(self.catalog)
-
-    @cached_property
-    def trend(self) -> FloatArray:
-        """(m,) standardised recent popularity."""
-        positions = self.catalog.positions(self.signals.sku)
-        return standardised(recent_popularity(self.signals, positions, len(self.catalog), now=self.now))
-
-    @cached_property
-    def histories(self) -> Histories:
-        positions = self.catalog.positions(self.signals.sku)
-        return histories(self.signals, positions, len(self.catalog), now=self.now)
+    def __post_init__(self) -> None:
+        self.tally = Tally()
+        self.moment = Moment(self.catalog, self.signals, self.model, self.now, self.rules, self.shown, self.tally)
+        self._reasons = Reasons(self.moment)
 
     def picks_for(
-        self, people: NDArray[np.int64], personalised: NDArray[np.bool_], count: int
+        self,
+        people: NDArray[np.int64],
+        personalised: NDArray[np.bool_],
+        picks: int,
+        *,
+        heroes: Heroes | None = None,
     ) -> Iterator[PersonPicks]:
-        """The picks of each person, in the order given, in batches: memory is bounded by the batch.
+        """The picks of each person, in the order given.
 
-        people: (n,) subscriber ids. personalised: (n,) whether each allows it; the others get the trend alone.
+        people: (n,) subscriber ids, each once. personalised: (n,) whether each allows it; the others get the trend
+        alone. heroes: those of the whole audience, where these people are only some of it; otherwise these people are
+        the audience that heroes are shared out among. All people are scored before the first picks come out; what is
+        kept of each are a dozen numbers.
         """
-        for start in range(0, len(people), PEOPLE_A_BATCH):
-            part = slice(start, start + PEOPLE_A_BATCH)
-            yield from self._batch(people[part], personalised[part], count)
-
-    def _batch(self, people: NDArray[np.int64], personalised: NDArray[np.bool_], count: int) -> Iterator[PersonPicks]:
-        if not len(self.catalog):
+        if not self.moment.shelf.size or picks < 1:
             yield from (PersonPicks(int(subscriber_id), ()) for subscriber_id in people)
             return
-        rows = np.where(personalised, self.histories.rows_of(people), -1)
-        profile = self._profiles(rows)
-        users = self.factors.users(np.where(personalised, people, -1), profile)
-        rough = self._scores(users, rows)
-        candidates = rank.best(rough, count + SPARE)
-        ranked = self._ranked(users, candidates, count)
-        for row in np.flatnonzero(_doubtful(rough, candidates, count)):
-            every = _candidates(rough[row], candidates[row], count)
-            for part, exact in zip(ranked, self._ranked(users[[row]], every[None, :], count), strict=True):
-                part[row] = exact[0]
-        for place, (subscriber_id, *best) in enumerate(
-            zip(people.tolist(), *(part.tolist() for part in ranked), strict=True)
-        ):
-            labels = _cells(profile, place)
-            picks = tuple(
-                Pick(int(self.catalog.sku[column]), round(score, 4), self._why(labels, column, liking))
-                for column, score, liking in zip(*best, strict=True)
-                if column >= 0
+        lists = self._lists(people, personalised, picks)
+        if heroes is None:
+            order = np.argsort(people, kind="stable")  # of equal wishes the lowest number's counts, whoever comes first
+            hero = np.empty(len(people), dtype=np.int64)
+            hero[order] = self._share_out(people[order], personalised[order], lists.of(order))
+        else:
+            hero = np.where((found := heroes.of(people)) == -2, lists.places[:, 0], found)
+        for rows in _batches(len(people)):
+            yield from self._finished(people[rows], personalised[rows], lists.part(rows), hero[rows], picks)
+
+    def heroes(self, people: NDArray[np.int64], personalised: NDArray[np.bool_], picks: int) -> Heroes:
+        """Only the heroes, for `picks_for` to go by when it is asked for some of these people later."""
+        if not self.moment.shelf.size or picks < 1:
+            return Heroes(people[:0], people[:0])
+        order = np.argsort(people, kind="stable")
+        people, personalised = people[order], personalised[order]
+        return Heroes(people, self._share_out(people, personalised, self._lists(people, personalised, picks)))
+
+    def _lists(self, people: NDArray[np.int64], personalised: NDArray[np.bool_], picks: int) -> Shortlists:
+        """Everybody's shortlist: as many as are asked for, some more for diversity, and the runner-up."""
+        width = min(picks + (CANDIDATES if self.rules.diversity else 2), self.moment.shelf.size)
+        return Shortlists.joined(
+            [
+                shortlists(self.moment.readers(people[rows], personalised[rows]), self.moment.shelf, width).small()
+                for rows in _batches(len(people))
+            ],
+            width,
+        )
+
+    def _share_out(
+        self, people: NDArray[np.int64], personalised: NDArray[np.bool_], lists: Shortlists
+    ) -> NDArray[np.int64]:
+        def more(rows: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+            parts = [
+                shortlists(self.moment.readers(people[some], personalised[some]), self.moment.shelf, width)
+                for some in (rows[part] for part in _batches(len(rows)))
+            ]
+            return np.concatenate([part.places for part in parts]), np.concatenate([part.scores for part in parts])
+
+        best = lists.places[:, 0].astype(np.int64)
+        asking = np.flatnonzero(best >= 0)
+        stock = self.moment.stock
+        limit = exposure.limits(stock, len(asking), self.rules.hero_share)
+        hero = np.full(len(people), exposure.NOBODY_LEFT, dtype=np.int64)
+        hero[asking] = exposure.share_out(
+            lists.places[asking], lists.scores[asking], limit, lambda rows, width: more(asking[rows], width)
+        )
+        unserved = asking[hero[asking] < 0]
+        if len(unserved):  # better one hero too often than no mail; but what is not there cannot be sold
+            given = np.bincount(hero[hero >= 0], minlength=len(stock))
+            left = np.where(stock < 0, len(people), stock - given)
+            hero[unserved] = exposure.share_out(
+                lists.places[unserved], lists.scores[unserved], left, lambda rows, width: more(unserved[rows], width)
             )
-            yield PersonPicks(subscriber_id, picks)
+            count(self.tally.people, CAP_GAVE_WAY, int((hero[unserved] >= 0).sum()))
+        moved = hero[asking] != best[asking]
+        scarce = stock[best[asking]] >= 0
+        scarce &= stock[best[asking]] <= limit[best[asking]]
+        count(self.tally.people, HERO_CAP, int((moved & ~scarce).sum()))
+        count(self.tally.people, STOCK, int((moved & scarce).sum()))
+        return hero
 
-    def _ranked(
-        self, users: FloatArray, columns: NDArray[np.int64], count: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """(n, count) each: the best of the given columns, their exact scores, and what of a score the model says."""
-        liking = self._exact_liking(users, columns)
-        scores = np.where(columns >= 0, liking + self._trend_weight * self.trend[columns], -np.inf)
-        order = np.lexsort((columns, -scores), axis=1)[:, :count]
-        return tuple(np.take_along_axis(part, order, axis=1) for part in (columns, scores, liking))  # type: ignore[return-value]
+    def _finished(
+        self,
+        people: NDArray[np.int64],
+        personalised: NDArray[np.bool_],
+        lists: Shortlists,
+        hero: NDArray[np.int64],
+        picks: int,
+    ) -> Iterator[PersonPicks]:
+        """Arrange the rows of some people, and say why."""
+        places = lists.places.astype(np.int64)
+        chosen = diversified(
+            places,
+            lists.scores.astype(np.float64),
+            self.moment.kinds,
+            hero,
+            count=picks,
+            diversity=self.rules.diversity,
+        )
+        plain = diversified(places, lists.scores, self.moment.kinds, hero, count=picks, diversity=0.0)
+        count(self.tally.people, DIVERSITY, int((chosen != plain).any(axis=1).sum()))
+        for rule, number in zip(*np.unique(lists.barred[:, 2], return_counts=True), strict=True):
+            count(self.tally.pairs, BARRED[rule], int(number))
+        propensity = self._explore(people, personalised, chosen)
+        readers = self.moment.readers(people, personalised)
+        whys = self._reasons.of(readers, people, personalised, chosen, propensity < 1)
+        for row, subscriber_id in enumerate(people.tolist()):
+            listed = _Row(lists.places[row], lists.scores[row], lists.barred[lists.barred[:, 0] == row])
+            yield self._person(subscriber_id, listed, chosen[row], propensity[row], next(whys))
 
-    @property
-    def _trend_weight(self) -> float:
-        return self.factors.recipe.trend_weight
+    def _explore(
+        self, people: NDArray[np.int64], personalised: NDArray[np.bool_], chosen: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Put a new product in the last place of a few, in place; returns (n, picks) the chance of each pick."""
+        propensity = np.ones(chosen.shape)
+        novelties = Novelties(self.moment.new_on_shelf, self.rules.exploration, self.seed)
+        if chosen.shape[1] < 2:
+            return propensity  # the hero is never left to chance
+        rows = np.flatnonzero([novelties.turn_of(subscriber_id) for subscriber_id in people.tolist()])
+        forbidden = self.moment.forbidden(people[rows], personalised[rows])
+        for turn, row in enumerate(rows.tolist()):
+            last = int((chosen[row] >= 0).sum()) - 1
+            if last < 1:
+                continue
+            barred = forbidden.indices[forbidden.indptr[turn] : forbidden.indptr[turn + 1]]
+            if drawn := novelties.draw(int(people[row]), np.concatenate([chosen[row], barred])):
+                chosen[row, last], propensity[row, last] = drawn
+                count(self.tally.people, EXPLORATION, 1)
+        return propensity
 
-    def _scores(self, users: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
-        """(n, m) float32, −inf for what must not be picked. Without a user vector the trend alone speaks."""
-        vectors, bias = self._item_vectors
-        scores = users @ vectors.T + bias
-        scores[~_known(users)] = 0.0
-        scores += np.float32(self._trend_weight) * self.trend
-        guardrails = Guardrails(self.catalog.sellable)
-        for rule, cells in guardrails.apply(scores, select_rows(self.histories.bought, rows)).items():
-            self.removed[rule] = self.removed.get(rule, 0) + cells
-        return np.asarray(scores, dtype=np.float32)
-
-    def _exact_liking(self, users: FloatArray, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(n, c) what the model says of the given products, above its average product, in double precision.
-
-        A matrix product rounds differently for one person than for a thousand (5e-6 in the score), which in 4,000
-        mails would once turn two picks around between a preview and its plan. This sum is the same for any batch.
-        """
-        centred, above = self._centred
-        liking = (users[:, None, :] * centred[columns]).sum(axis=2) + above[columns]
-        return np.where(_known(users)[:, None], liking, 0.0)
-
-    @cached_property
-    def _centred(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The product vectors and biases, less those of the average product."""
-        vectors, bias = self._item_vectors
-        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-        return centred, bias.astype(np.float64) - bias.mean(dtype=np.float64)
-
-    def _profiles(self, rows: NDArray[np.int64]) -> sp.csr_matrix:
-        """(n, a) under the model's own names; empty rows for people without a history."""
-        own = profiles(select_rows(self.histories.interest, rows), self.attributes)
-        return Attributes(self.attributes.names, own).aligned_to(self.factors.names)
-
-    @cached_property
-    def _item_vectors(self) -> tuple[FloatArray, FloatArray]:
-        return self.factors.items(self.catalog.sku, self.attributes)
-
-    @cached_property
-    def _described(self) -> list[dict[int, float]]:
-        aligned = self.attributes.aligned_to(self.factors.names)
-        return [_cells(aligned, row) for row in range(aligned.shape[0])]
-
-    def _why(self, labels: dict[int, float], column: int, above_average: float) -> Why:
-        from_trend = max(self._trend_weight * float(self.trend[column]), 0.0)
-        whole = from_trend + max(above_average, 0.0)
-        share = from_trend / whole if whole else 0.0
-        return explain.why(labels, self._described[column], self.factors.names, share)
-
-
-def _doubtful(rough: FloatArray, candidates: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """(n,) whether a product that is no candidate may belong among the best `count`, but for rounding.
-
-    So it is where many products score alike: new ones of one type, brand and price, say.
-    """
-    if not 0 < count < candidates.shape[1]:
-        return np.zeros(len(rough), dtype=np.bool_)
-    ends = np.take_along_axis(rough, candidates[:, [count - 1, -1]], axis=1)
-    return np.asarray((candidates[:, -1] >= 0) & (ends[:, 1] >= ends[:, 0] - ROUNDING))
-
-
-def _candidates(rough: FloatArray, candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Every product of one row that may belong among the best `count`, whichever way its score was rounded."""
-    return np.flatnonzero(rough >= rough[candidates[count - 1]] - ROUNDING)
-
-
-def _known(users: FloatArray) -> NDArray[np.bool_]:
-    """Whether anything is known of each person: whether their vector is not all zeros."""
-    return np.asarray(np.abs(users).sum(axis=1) > 0)
-
-
-def select_rows(matrix: sp.csr_matrix, rows: NDArray[np.int64]) -> sp.csr_matrix:
-    """The given rows of a matrix; −1 gives an empty one."""
-    if not matrix.shape[0]:
-        return sp.csr_matrix((len(rows), matrix.shape[1]), dtype=matrix.dtype)
-    there = rows >= 0
-    picked = matrix[np.where(there, rows, 0)]
-    if there.all():
-        return picked
-    # by hand: a product with a diagonal matrix turns the cells of a row around, and their sum rounds differently
-    lengths = np.diff(picked.indptr)
-    kept = np.repeat(there, lengths)
-    ends = np.concatenate([[0], np.cumsum(np.where(there, lengths, 0))])
-    return sp.csr_matrix((picked.data[kept], picked.indices[kept], ends), shape=picked.shape)
+    def _person(
+        self,
+        subscriber_id: int,
+        listed: "_Row",
+        chosen: NDArray[np.int64],
+        propensity: NDArray[np.float64],
+        whys: list[tuple[float, Why]],
+    ) -> PersonPicks:
+        sku = self.moment.shelf_sku
+        picks = tuple(
+            Pick(int(sku[place]), round(score, 4), why, round(chance, 6))
+            for place, (score, why), chance in zip(chosen.tolist(), whys, propensity.tolist(), strict=True)
+            if place >= 0
+        )
+        if not picks:
+            return PersonPicks(subscriber_id, ())
+        mine = set(chosen.tolist())
+        rest = [at for at, place in enumerate(listed.places.tolist()) if place >= 0 and place not in mine]
+        runner_up = None
+        if rest:
+            last = min((pick.score for pick in picks if pick.propensity == 1.0), default=picks[-1].score)
+            gap = last - float(listed.scores[rest[0]])
+            runner_up = int(sku[listed.places[rest[0]]]), round(gap, 4)
+        barred = tuple((int(sku[place]), BARRED[rule]) for _, place, rule in listed.barred.tolist())
+        best = int(listed.places[0])
+        return PersonPicks(
+            subscriber_id, picks, runner_up, barred, moved_from=int(sku[best]) if 0 <= best != chosen[0] else 0
+        )
 
 
-def _cells(matrix: sp.csr_matrix, row: int) -> dict[int, float]:
-    start, end = matrix.indptr[row], matrix.indptr[row + 1]
-    return dict(zip(matrix.indices[start:end].tolist(), matrix.data[start:end].tolist(), strict=True))
+@dataclass(frozen=True)
+class _Row:
+    """One person's shortlist."""
+
+    places: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    barred: NDArray[np.int64]
+
+
+def _batches(size: int) -> Iterator[slice]:
+    for start in range(0, size, PEOPLE_A_BATCH):
+        yield slice(start, min(start + PEOPLE_A_BATCH, size))

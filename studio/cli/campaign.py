@@ -34,11 +34,28 @@ def new(
     ] = None,
     picks: Annotated[int, typer.Option(help="Products a mail, hero included.")] = 5,
     transport: Annotated[str, typer.Option(help="outbox or smtp.")] = "outbox",
+    price_from: Annotated[str, typer.Option(metavar="PRICE", help="Pick nothing cheaper.")] = "",
+    price_to: Annotated[str, typer.Option(metavar="PRICE", help="Pick nothing dearer.")] = "",
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="FILTER", help="Pick only such products: 'label:vegan', 'price<20'.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(metavar="FILTER", help="Pick no such products.")] = None,
+    boost: Annotated[
+        list[str] | None, typer.Option(metavar="FILTER=N", help="Pick such products more often: 'brand:Maren=0.5'.")
+    ] = None,
+    diversity: Annotated[float | None, typer.Option(help="0 (best first) to 1 (as many types as there are).")] = None,
+    hero_share: Annotated[
+        float | None, typer.Option(help="No product is hero for a larger share of the people: 0.04.")
+    ] = None,
+    exploration: Annotated[
+        float | None, typer.Option(help="Share of the people whose last pick is a new product drawn by chance.")
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Make a campaign, or change the one of this name."""
     from campaigns.edit import Definition, save_campaign
     from campaigns.errors import CampaignInvalid
+    from campaigns.pick_rules import PickRules
     from subscribers.database import writing
 
     variables: dict[str, str] = {}
@@ -48,9 +65,19 @@ def new(
             raise CampaignInvalid(f"--set {pair}: write it as NAME=TEXT")
         variables[name] = text
     world = open_workspace(workspace)
-    definition = Definition(campaign, template, subject, preheader, variables, picks, transport)
+    rules = PickRules(
+        price_from or None,
+        price_to or None,
+        tuple(include or ()),
+        tuple(exclude or ()),
+        tuple(boost or ()),
+        diversity=diversity,
+        hero_share=hero_share,
+        exploration=exploration,
+    )
+    definition = Definition(campaign, template, subject, preheader, variables, picks, transport, rules)
     with writing(world.database) as session:
-        saved = save_campaign(session, definition, world.settings.templates, now=world.clock())
+        saved = save_campaign(session, definition, world.settings, now=world.clock())
     say(f"campaign {saved.name} is saved ({saved.state}); next: handpicked preview {saved.name} ADDRESS")
 
 
@@ -69,7 +96,7 @@ def apply(
     if planned:
         first_due(now=world.clock(), **planned)  # a bad schedule changes nothing
     with writing(world.database) as session:
-        saved = save_campaign(session, definition, world.settings.templates, now=world.clock())
+        saved = save_campaign(session, definition, world.settings, now=world.clock())
         if planned:
             saved = set_schedule(session, saved.name, now=world.clock(), **planned)
     say(f"campaign {saved.name} is saved ({_when(saved)})")
@@ -170,4 +197,5 @@ def _plain(campaign: "Campaign") -> dict[str, Any]:
 
     names = ("name", "state", "next_due", "cron", "time_zone", "template", "subject", "preheader", "picks", "transport")
     fields = campaign.model_dump(mode="json")
-    return {name: fields[name] for name in names} | {"variables": json.loads(campaign.variables)}
+    told = {name: fields[name] for name in names}
+    return told | {"variables": json.loads(campaign.variables), "rules": json.loads(campaign.rules)}

@@ -59,6 +59,9 @@ def subscribers(
 @app.command()
 def products(
     file: File,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The file is the whole assortment: what it does not name is withdrawn.")
+    ] = False,
     mapping: Map = None,
     encoding: Encoding = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -68,13 +71,15 @@ def products(
     from engine import catalog
 
     world = open_workspace(workspace)
+    facts: dict[str, int] = {}
 
     def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
-        catalog.import_products(session, source, report, now=world.clock())
+        gone = catalog.import_products(session, source, report, now=world.clock(), complete=complete)
+        facts["products_withdrawn"] = gone
 
     report = import_file(world, file, catalog.PRODUCT_COLUMNS, bring_in, mapping, encoding)
     drawn = draw_pictures(world)
-    _tell(report, as_json, pictures_drawn=drawn)
+    _tell(report, as_json, pictures_drawn=drawn, **facts)
 
 
 @app.command()
@@ -116,7 +121,8 @@ def import_orders(
     world: "World", file: Path, preset_name: str, mapping: list[str] | None = None, encoding: str | None = None
 ) -> tuple["ImportReport", dict[str, int]]:
     """Orders and the products in them; (the report, further figures). Raises FileRejected."""
-    from engine.catalog import products_from_orders, save_products
+    from engine.catalog import save_products
+    from engine.order_products import products_from_orders
     from subscribers.errors import FileRejected
     from subscribers.orders import PRESETS, OrderImport
 
@@ -130,7 +136,7 @@ def import_orders(
         importing.run(source)
         shop = world.settings.website or world.settings.public_url
         found = products_from_orders(importing.products, currency=world.settings.currency, shop=shop)
-        added, _ = save_products(session, found, now=world.clock())
+        added, _ = save_products(session, found, now=world.clock(), guessed=True)
         facts.update(
             customers_added=importing.customers_added, products_added=added, units_cancelled=importing.units_cancelled
         )
@@ -144,7 +150,7 @@ def import_file(
     world: "World",
     file: Path,
     columns: "Columns",
-    bring_in: Callable[["Session", "CsvFile", "ImportReport"], None],
+    bring_in: Callable[["Session", "CsvFile", "ImportReport"], object],
     mapping: list[str] | None = None,
     encoding: str | None = None,
 ) -> "ImportReport":

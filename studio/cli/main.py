@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from studio.cli import campaign, imports, machine, model, people, runs, serve, template
+from studio.cli import campaign, imports, machine, model, people, recommend, runs, serve, template
 from studio.cli.options import close_workspaces
 from studio.cli.output import complain, say
 
@@ -24,7 +24,8 @@ app.command()(machine.doctor)
 app.add_typer(imports.app, name="import")
 app.command()(model.train)
 app.command()(model.evaluate)
-app.command()(model.recommend)
+app.command()(recommend.recommend)
+app.add_typer(model.app, name="model")
 app.add_typer(template.app, name="template")
 app.add_typer(campaign.app, name="campaign")
 app.command()(runs.preview)

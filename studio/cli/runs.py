@@ -172,8 +172,24 @@ def _plan_lines(status: "Status") -> list[str]:
         title, count = status.heroes[0]
         share = count / max(status.mails, 1)
         lines.append(f"  {status.different_heroes:,} different hero products; the commonest, {title}, in {share:.1%}")
+    lines += rule_lines(status.rules)
     if status.worst:
         lines.append(f"  it will not be sent: {status.worst}")
+    return lines
+
+
+def rule_lines(rules: dict[str, dict[str, int]]) -> list[str]:
+    """What the rules for picks did, a line for each kind of doing.
+
+    >>> rule_lines({"out of stock": {"products": 3}, "excluded": {"products": 1}, "hero cap": {"people": 4}})
+    ['  off the shelf: 3 out of stock, 1 excluded', '  lists changed by: 4 hero cap']
+    """
+    words = {"products": "off the shelf", "pairs": "kept out of lists", "people": "lists changed by"}
+    lines = []
+    for unit, said in words.items():
+        counts = {rule: counted[unit] for rule, counted in rules.items() if unit in counted}
+        if counts:
+            lines.append(f"  {said}: {listed(counts)}")
     return lines
 
 

@@ -81,7 +81,9 @@ class PreviewDesk:
 
 def _key(campaign: Campaign, world: World) -> Key:
     """What a previewer is made from, as far as it can be told without making it."""
-    definition = campaign.model_dump_json(include={"name", "template", "subject", "preheader", "variables", "picks"})
+    definition = campaign.model_dump_json(
+        include={"name", "template", "subject", "preheader", "variables", "picks", "rules"}
+    )
     return (definition, registry.current(world.settings.models), _newest_change(world.settings.templates.folders))
 
 
@@ -97,7 +99,7 @@ def _shown(session: Session, preview: Preview) -> Shown:
         for row in session.execute(query.where(col(Product.sku_id).in_([pick[0] for pick in preview.picks])))
     }
     shown = []
-    for sku_id, score, reason, sentence in preview.picks:
+    for sku_id, score, reason, sentence, _ in preview.picks:
         product = products.get(sku_id)
         picture = product.image_link if product else ""
         address = f"/{picture}" if picture.startswith("media/") else picture

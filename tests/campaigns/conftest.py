@@ -16,10 +16,10 @@ from campaigns.edit import Definition, save_campaign
 from campaigns.execute import World, open_world, start_run
 from campaigns.pictures import draw_missing
 from campaigns.plan import plan_run
+from campaigns.training import train_model
 from campaigns.transports import Memory, Transport
-from campaigns.view import train_model
 from engine.catalog import PRODUCT_COLUMNS, import_products
-from engine.recommend.factors import Recipe
+from engine.recommend.recipe import Recipe
 from studio.sample import write_sample_shop
 from subscribers import consent, roster, signals
 from subscribers.csv_files import CsvFile
@@ -105,15 +105,24 @@ def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 bring(source, report)
             assert not report.rejected
         draw_missing(session, world.settings.media)
-        train_model(session, world.settings.models, now=NOW, recipe=Recipe(components=8, epochs=3))
-        save_campaign(session, Definition("weekly"), world.settings.templates, now=NOW)
+        train_model(session, world.settings, now=NOW, recipe=Recipe(components=8, epochs=3))
+        save_campaign(session, Definition("weekly"), world.settings, now=NOW)
     world.close()
     return folder
 
 
 @pytest.fixture
 def shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
-    folder = tmp_path / "workspace"
+    yield from _copy(made_shop, tmp_path / "workspace")
+
+
+@pytest.fixture
+def another_shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
+    """The same shop once more, with the same secrets, to do something else with."""
+    yield from _copy(made_shop, tmp_path / "another")
+
+
+def _copy(made_shop: Path, folder: Path) -> Iterator[Shop]:
     shutil.copytree(made_shop, folder)
     made = Shop(open_world(folder, lambda: made.now))
     yield made

@@ -43,7 +43,7 @@ def open_world():
 def test_a_campaign_that_cannot_be_is_refused_with_the_way_out(shop, definition, words):
     with writing(shop.world.database) as session:
         with pytest.raises(CampaignInvalid, match=words):
-            save_campaign(session, definition, shop.world.settings.templates, now=shop.now)
+            save_campaign(session, definition, shop.world.settings, now=shop.now)
         assert [campaign.name for campaign in list_campaigns(session)] == ["weekly"]
 
 

@@ -1,6 +1,5 @@
-"""The catalogue: what a product feed may say, and what comes of order lines."""
+"""The catalogue: what a product feed may say, and what becomes of what it does not say."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,63 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from engine.assortment import read_catalog
-from engine.catalog import (
-    LONGEST_TITLE,
-    PRODUCT_COLUMNS,
-    Product,
-    clean_text,
-    clean_title,
-    import_products,
-    median_price,
-    products_from_orders,
-    save_products,
-    types_from_titles,
-)
-from subscribers.csv_files import CsvFile
+from engine.catalog import WITHDRAWN, clean_text
 from subscribers.database import reading, writing
-from subscribers.import_report import ImportReport
 from subscribers.models import Sku
-from subscribers.orders import SeenProduct
 from subscribers.signals import sku_ids
-
-OIL = {
-    "id": "OIL",
-    "title": "Rosehip Face Oil",
-    "link": "https://shop.example/oil",
-    "price": "24.50 EUR",
-    "availability": "in stock",
-    "description": "For dry skin.",
-    "image_link": "",
-    "product_type": "Skin care > Oils > Face oils",
-    "brand": "Oat & Amber",
-    "labels": "dry skin, vegan",
-    "color": "",
-}
-
-
-@pytest.fixture
-def feed(database, write_csv, tmp_path, now):
-    """Imports products given as differences from the oil; answers (counts, first reason)."""
-
-    def feed(*products, at=now):
-        lines = ["\t".join(OIL)]
-        lines += ["\t".join((OIL | product).values()) for product in products]
-        source = CsvFile(write_csv("\n".join(lines)), PRODUCT_COLUMNS)
-        with writing(database) as session, ImportReport(source, tmp_path / "rejects.csv") as report:
-            import_products(session, source, report, now=at)
-        return dict(report.counts), report.examples[0] if report.examples else ""
-
-    return feed
-
-
-@pytest.fixture
-def product(database):
-    def product(code="OIL") -> Product | None:
-        with reading(database) as session:
-            return session.scalars(select(Product).where(Product.code == code)).first()
-
-    return product
 
 
 class TestFeeds:
@@ -84,6 +30,7 @@ class TestFeeds:
             "price_minor": 2450,
             "currency": "EUR",
             "availability": "in_stock",
+            "stock": None,
             "product_type": "Skin care > Oils > Face oils",
             "labels": "dry skin, vegan",
             "added_at": now,
@@ -263,92 +210,55 @@ def test_clean_text_is_always_one_visible_line(text):
     assert not set(cleaned) & set("\x00\x1b\x7f\n\r\u2028\u200b\u200e\u202e\u2066\ufeff")
 
 
-class TestProductsFromOrders:
-    @pytest.mark.parametrize(
-        ("titles", "title"),
-        [
-            ({"RED RETROSPOT  MUG .": 9, "damages": 20}, "Red Retrospot Mug"),
-            ({"RED MUG": 3, "BLUE MUG": 3}, "Blue Mug"),
-            ({"RED MUG": 3, "GREY MUG": 3, "BLUE MUG": 3}, "Blue Mug"),
-            ({"wrongly coded 20713": 5}, "Wrongly Coded 20713"),
-            ({"SET OF 3 TINS 3D": 1}, "Set Of 3 Tins 3D"),
-            ({"RED MUG X " * 40: 1}, " ".join(["Red Mug X"] * 15)),  # 149 characters: the 150th would be a space
-            ({"?": 4, "": 2, "OK": 1}, ""),
-            ({"????": 4}, ""),
-            ({}, ""),
-        ],
-    )
-    def test_the_commonest_proper_title_wins(self, titles, title):
-        assert clean_title(titles) == title
+class TestStock:
+    @pytest.mark.parametrize(("text", "units"), [("", None), ("0", 0), ("12", 12), ("999999999", 999_999_999)])
+    def test_the_units_left_are_kept(self, feed, product, text, units):
+        assert feed({"stock": text}) == ({"added": 1}, "")
+        assert product().stock == units
 
-    @given(st.dictionaries(st.text(max_size=200), st.integers(1, 9), max_size=5))
-    def test_order_lines_always_make_products_that_fit(self, titles):
-        seen = {"10001": SeenProduct(Counter(titles), Counter({250: 3}))}
-        for product in products_from_orders(seen, currency="GBP", shop="https://shop.example").values():
-            assert 1 <= len(product["title"]) <= LONGEST_TITLE
-            assert product["title"] == clean_text(product["title"])
+    @pytest.mark.parametrize("text", ["-1", "many", "1.5", "1 000", "9999999999", "١٢", "0x1"])
+    def test_what_is_no_number_of_units_is_rejected(self, feed, product, text):
+        counts, reason = feed({"stock": text}, {"id": "SOAP"})
+        assert counts == {"added": 1, "rejected": 1}
+        assert reason.endswith("is no number of units, 0 or more")
+        assert product() is None
 
-    def test_a_product_of_which_only_notes_are_known_is_left_out(self):
-        seen = {
-            "10001": SeenProduct(Counter({"?": 3}), Counter({250: 3})),
-            "10002": SeenProduct(Counter({"RED MUG": 3}), Counter({250: 3})),
+    def test_a_feed_that_says_no_more_of_stock_forgets_it(self, feed, product):
+        feed({"stock": "3"})
+        feed({"stock": ""})
+        assert product().stock is None
+
+
+class TestCompleteFeeds:
+    def test_what_a_complete_feed_leaves_out_is_withdrawn_and_comes_back_with_the_next(self, feed, product):
+        feed({"id": "OIL"}, {"id": "SOAP"}, {"id": "BALM", "availability": "out_of_stock"})
+        assert feed({"id": "OIL"}, complete=True)[0] == {"already there": 1, "withdrawn": 2}
+        assert [product(code).availability for code in ("OIL", "SOAP", "BALM")] == ["in_stock", WITHDRAWN, WITHDRAWN]
+        assert feed({"id": "OIL"}, complete=True)[0] == {"already there": 1}
+        assert feed({"id": "OIL"}, {"id": "SOAP"}, complete=True)[0] == {"already there": 1, "updated": 1}
+        assert product("SOAP").availability == "in_stock"
+
+    def test_a_rejected_row_names_its_product_too(self, feed, product):
+        feed({"id": "OIL"}, {"id": "SOAP"})
+        assert feed({"id": "OIL"}, {"id": "SOAP", "price": "free"}, complete=True)[0] == {
+            "already there": 1,
+            "rejected": 1,
         }
-        assert list(products_from_orders(seen, currency="GBP", shop="")) == ["10002"]
+        assert product("SOAP").availability == "in_stock"
 
-    @pytest.mark.parametrize(
-        ("prices", "median"),
-        [({255: 10, 210: 3, 9999: 1}, 255), ({100: 1}, 100), ({100: 1, 200: 1}, 100), ({1: 1, 2: 2}, 2)],
-    )
-    def test_the_median_price_is_one_that_was_paid(self, prices, median):
-        assert median_price(prices) == median
+    @pytest.mark.parametrize("rows", [[], [{"price": "free"}]])
+    def test_a_feed_without_one_good_row_withdraws_nothing(self, feed, product, rows):
+        feed({"id": "OIL"}, {"id": "SOAP"})
+        feed(*rows, complete=True)
+        assert [product(code).availability for code in ("OIL", "SOAP")] == ["in_stock", "in_stock"]
 
-    def test_a_price_of_nothing_is_an_error(self):
-        with pytest.raises(ValueError, match="no prices"):
-            median_price({})
+    def test_without_saying_so_a_feed_is_not_complete(self, feed, product):
+        feed({"id": "OIL"}, {"id": "SOAP"})
+        feed({"id": "OIL"})
+        assert product("SOAP").availability == "in_stock"
 
-    def test_a_type_is_the_word_many_titles_end_with(self):
-        titles = {str(number): f"Design {number} Mug" for number in range(7)} | {"7": "Red Mugs", "8": "Odd Thing"}
-        types = types_from_titles(titles)
-        assert types["7"] == "Gifts > Mug"
-        assert types["8"] == "Gifts > Other"
-        assert set(types_from_titles(titles, at_least=9).values()) == {"Gifts > Other"}
-
-    def test_saving_them_twice_changes_nothing(self, database, now):
-        seen = {"10001": SeenProduct(Counter({"RED MUG": 3}), Counter({250: 3}))}
-        products = products_from_orders(seen, currency="GBP", shop="https://shop.example")
-        with writing(database) as session:
-            assert save_products(session, products, now=now) == (1, 0)
-            assert save_products(session, products, now=now) == (0, 0)
-            assert save_products(session, {}, now=now) == (0, 0)
-
-
-def test_what_may_be_picked_has_a_picture_and_can_be_had(feed, database):
-    picture = {"image_link": "https://shop.example/a.jpg"}
-    feed(
-        {"id": "no picture"},
-        {"id": "here", **picture},
-        {"id": "gone", **picture, "availability": "out_of_stock"},
-        {"id": "soon", **picture, "availability": "preorder"},
-    )
-    with reading(database) as session:
-        catalog = read_catalog(session)
-        codes = {sku.id: sku.code for sku in session.scalars(select(Sku))}
-    assert {codes[sku]: bool(sellable) for sku, sellable in zip(catalog.sku, catalog.sellable, strict=True)} == {
-        "no picture": False,
-        "here": True,
-        "gone": False,
-        "soon": True,
-    }
-    assert sorted(catalog.sku) == list(catalog.sku)
-    assert catalog.positions(catalog.sku[::-1]).tolist() == [3, 2, 1, 0]
-    assert catalog.positions(catalog.sku + 1_000).tolist() == [-1] * 4
-
-
-def test_an_empty_catalogue_has_no_positions(database):
-    with reading(database) as session:
-        catalog = read_catalog(session)
-    assert len(catalog) == 0
-    assert catalog.positions(catalog.sku).tolist() == []
+    def test_no_feed_can_say_withdrawn_itself(self, feed):
+        assert feed({"availability": "withdrawn"})[0] == {"rejected": 1}
 
 
 def test_times_of_products_carry_utc(feed, product):

@@ -22,9 +22,9 @@ from starlette.testclient import TestClient
 from campaigns.edit import Definition, save_campaign, schedule
 from campaigns.execute import World, carry_on, open_world, start_run
 from campaigns.pictures import draw_missing
-from campaigns.view import train_model
+from campaigns.training import train_model
 from engine.catalog import save_products
-from engine.recommend.factors import Recipe
+from engine.recommend.recipe import Recipe
 from studio.app import make_app
 from studio.public import make_public
 from subscribers import signals
@@ -179,10 +179,10 @@ def _fill(world: World) -> None:
         opt_out(session, world.secrets.key_of("gina@example.com"), at=NOW, how="said so")
         signals.record(session, list(_purchases(world)))
     with reading(world.database) as session:
-        train_model(session, world.settings.models, now=NOW, recipe=Recipe(components=4, epochs=2))
+        train_model(session, world.settings, now=NOW, recipe=Recipe(components=4, epochs=2))
     with writing(world.database) as session:
         definition = Definition("weekly", picks=3, subject="{{ subscriber.given_name }}: {{ hero.title }}")
-        save_campaign(session, definition, world.settings.templates, now=NOW)
+        save_campaign(session, definition, world.settings, now=NOW)
         schedule(session, "weekly", now=NOW, cron="0 9 * * 1", time_zone="Europe/Berlin")
 
 

@@ -34,7 +34,7 @@ def change(shop, **columns):
     """Save the campaign anew with something changed."""
     with writing(shop.world.database) as session:
         definition = Definition(**{"name": "weekly", "picks": 3, **columns})
-        save_campaign(session, definition, shop.world.settings.templates, now=shop.now)
+        save_campaign(session, definition, shop.world.settings, now=shop.now)
 
 
 def links_in(words):
@@ -188,7 +188,7 @@ def test_each_pick_has_its_reason(shop):
         picks = json.loads(session.connection().exec_driver_sql(columns).scalar_one())
     for params in ({"address": "ana@example.com"}, {"address": "ana@example.com", "run": 1}):
         words = client.get(PREVIEW, params=params).text
-        for _, score, reason, sentence in picks:
+        for _, score, reason, sentence, _ in picks:
             assert f"reason: {reason} · score {score:.3f}" in words
             assert sentence in words
         assert words.count('src="/media/') == len(picks)
@@ -276,7 +276,7 @@ def test_what_goes_wrong_is_one_clear_sentence(shop, path, status, sentence):
 
 def test_a_run_of_another_campaign_is_not_shown(shop):
     with writing(shop.world.database) as session:
-        save_campaign(session, Definition("other"), shop.world.settings.templates, now=shop.now)
+        save_campaign(session, Definition("other"), shop.world.settings, now=shop.now)
     assert shop.studio.get("/campaigns/other/preview?run=1").status_code == 404
     assert shop.studio.get("/campaigns/other/mail?run=1&address=ana@example.com").status_code == 404
 

@@ -95,6 +95,102 @@ def test_recommend_prints_the_hero_of_the_plan_first(shop):
     assert picks[0]["title"] in out
 
 
+def test_recommend_why_tells_the_whole_story(shop):
+    code, out, _ = shop("recommend", "person1@example.com", "--why", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert {pick["reason"] for pick in told["picks"]} <= {"bought", "looked at", "profile", "trend", "new", "rule"}
+    assert len(told["matters"]) == len(told["picks"])
+    assert any(signal["drop"] > 0 for signals in told["matters"] for signal in signals)
+    assert told["runner_up"]["product"] not in {pick["code"] for pick in told["picks"]}
+    assert {each["rule"] for each in told["filtered"]} == {"already bought"}
+    assert told["profile"]["labels"][0]["evidence"]
+    code, out, _ = shop("recommend", "person1@example.com", "--why")
+    assert code == 0
+    for words in ("profile: ", "what mattered most", "runner-up: ", "(already bought, score"):
+        assert words in out
+
+
+def test_a_run_remembers_why_whatever_happens_after(shop, tmp_path):
+    assert shop("plan", "weekly")[0] == 0
+    before = json.loads(shop("recommend", "person1@example.com", "--run", "1", "--json")[1])
+    assert [proof["how"] for pick in before["picks"] for proof in pick["evidence"]]
+    assert before["filtered"][0]["rule"] == "already bought"
+    (tmp_path / "more.csv").write_text(SIGNALS.replace("\ns", "\nt"))
+    assert shop("import", "signals", "more.csv")[0] == 0
+    assert json.loads(shop("recommend", "person1@example.com", "--run", "1", "--json")[1]) == before
+    words = shop("recommend", "person1@example.com", "--run", "1")[1]
+    assert all(pick["title"] in words for pick in before["picks"])
+    assert "no consent to mail" in shop("recommend", "person9@example.com", "--run", "1")[1]
+    assert shop("recommend", "person1@example.com", "--run", "7")[0] == 2
+    assert shop("recommend", "nobody@example.com", "--run", "1")[0] == 2
+
+
+def test_of_somebody_who_does_not_personalise_there_is_no_story(shop):
+    told = json.loads(shop("recommend", "person8@example.com", "--why", "--json")[1])
+    assert {pick["reason"] for pick in told["picks"]} <= {"trend", "new"}
+    assert told["profile"] == {"rhythm": "unknown", "price_band": "", "labels": []}
+    assert not any(told["matters"])
+
+
+def test_models_are_listed_shown_promoted_and_rolled_back(shop, tmp_path):
+    (first,) = json.loads(shop("model", "list", "--json")[1])
+    assert first["current"]
+    (tmp_path / "more.csv").write_text(SIGNALS.replace("s1,", "t1,"))
+    assert shop("import", "signals", "more.csv")[0] == 0
+    second = json.loads(shop("train", "--json")[1])["model"]
+    assert second != first["model"]
+    assert shop("model", "roll-back")[1] == f"model {first['model']} is in use again from the next plan on\n"
+    assert [row["model"] for row in json.loads(shop("model", "list", "--json")[1]) if row["current"]] == [
+        first["model"]
+    ]
+    assert shop("model", "promote", second)[0] == 0
+    assert second in shop("model", "list")[1]
+    assert json.loads(shop("model", "show", second, "--json")[1])["people"] > 0
+    assert "components 64" in shop("model", "show", second)[1]
+    code, _, err = shop("model", "promote", "../../etc/passwd")
+    assert (code, "there is no model" in err) == (2, True)
+
+
+def test_evaluate_compares_the_models_and_draws_them(shop, tmp_path):
+    code, out, _ = shop("evaluate", "--split-at", "2026-05-15", "--json", "--plot", "trade-off.svg")
+    told = json.loads(out)
+    assert code == 0
+    names = ["all-time popular", "recent popular", "own history", "item-kNN", "plain LightFM", "ours, no rules", "ours"]
+    assert [model["name"] for model in told["models"]] == names
+    assert set(told) >= {"split_at", "days", "customers", "models", "protocol", "trade_off"}
+    for model in told["models"]:
+        assert {"ndcg@10", "recall@10", "hit_rate@10", "coverage", "novelty", "full_lists"} <= set(model)
+    assert (tmp_path / "trade-off.svg").read_text().startswith("<svg")
+    assert "gain 1, log2 discount" in shop("evaluate", "--split-at", "2026-05-15")[1]
+
+
+def test_a_plan_says_what_the_rules_did(shop):
+    rules = ("--price-to", "9", "--exclude", "type:Kind 2", "--boost", "title:number 1=2", "--hero-share", "0.5")
+    assert shop("campaign", "new", "cheap", *rules)[0] == 0
+    assert json.loads(shop("campaign", "show", "cheap", "--json")[1])["rules"]["exclude"] == ["type:Kind 2"]
+    code, out, _ = shop("plan", "cheap")
+    assert code == 0
+    assert "off the shelf: 8 price rule, 1 excluded\n" in out
+    told = json.loads(shop("status", "1", "--json")[1])["rules"]
+    assert told["price rule"] == {"products": 8}
+    code, _, err = shop("campaign", "new", "odd", "--include", "vegan")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "'vegan' is no filter; write type:…" in err
+
+
+def test_a_complete_feed_withdraws_what_it_does_not_name(shop, tmp_path):
+    (tmp_path / "products.csv").write_text("".join(PRODUCTS.splitlines(keepends=True)[:10]))
+    code, out, _ = shop("import", "products", "products.csv", "--complete")
+    assert code == 0
+    assert "3 products withdrawn" in out
+    assert "off the shelf: 3 withdrawn\n" in shop("plan", "weekly")[1]
+    picked = {
+        pick["code"] for n in range(9) for pick in json.loads(shop("recommend", f"person{n}@example.com", "--json")[1])
+    }
+    assert not picked & {"p9", "p10", "p11"}
+
+
 def test_preview_writes_a_whole_message_and_says_why_somebody_gets_nothing(shop):
     assert shop("preview", "weekly", "person1@example.com", "-o", "mail.eml")[0] == 0
     assert Path("mail.eml").read_bytes().startswith(b"From: Shop <a@shop.example>")

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from engine.catalog import products_from_orders
+from engine.order_products import products_from_orders
 from subscribers.database import reading, writing
 from subscribers.models import Consent, Kind
 from subscribers.signals import NOBODY, read_signals

@@ -1,9 +1,4 @@
-"""The model: the same history gives the same bytes, and it speaks of people and products it has never seen."""
-
-import hashlib
-import subprocess
-import sys
-from pathlib import Path
+"""The factors: they speak of people and products they have never seen, and refuse to learn from nothing."""
 
 import numpy as np
 import pytest
@@ -11,42 +6,14 @@ import pytest
 from engine.errors import NothingToTrainOn
 from engine.recommend.features import describe
 from engine.recommend.profile import profiles
-from engine.recommend.registry import to_bytes
+from engine.recommend.recipe import Recipe
 from subscribers.models import Kind
-from tests.engine.shops import QUICK, busy_shop, catalog, history, ids, signals, trained
-
-ROOT = Path(__file__).parents[3]
-
-
-def test_training_twice_gives_the_same_bytes() -> None:
-    shop, known = busy_shop()
-    assert to_bytes(trained(shop, known)) == to_bytes(trained(shop, known))
-
-
-@pytest.mark.slow
-def test_training_in_another_process_gives_the_same_bytes() -> None:
-    program = (
-        "import hashlib; from engine.recommend.registry import to_bytes;"
-        "from tests.engine.shops import busy_shop, trained;"
-        "print(hashlib.sha256(to_bytes(trained(*busy_shop()))).hexdigest())"
-    )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", program],
-            cwd=ROOT,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        for seed in ("1", "2")
-    }
-    assert digests == {hashlib.sha256(to_bytes(trained(*busy_shop()))).hexdigest()}
+from tests.engine.shops import QUICK, Row, busy_shop, catalog, history, ids, signals, trained
 
 
 def test_an_unknown_person_is_the_sum_of_their_profile() -> None:
     shop, known = busy_shop()
-    factors = trained(shop, known)
+    factors = trained(shop, known).factors
     profile = profiles(history(shop, known).interest[[0]], describe(shop))
     wanted = profile.toarray() @ factors.user_vectors[len(factors.people) :]
     np.testing.assert_allclose(factors.users(ids([999]), profile), wanted, rtol=1e-5, atol=1e-6)
@@ -56,7 +23,7 @@ def test_an_unknown_person_is_the_sum_of_their_profile() -> None:
 
 def test_an_unknown_person_without_a_profile_is_nothing() -> None:
     shop, known = busy_shop()
-    factors = trained(shop, known)
+    factors = trained(shop, known).factors
     nobody = profiles(history(shop, known).interest[[0]] * 0, describe(shop))
     assert not factors.users(ids([999]), nobody).any()
     assert not factors.users(ids([-1]), nobody).any()
@@ -64,10 +31,11 @@ def test_an_unknown_person_without_a_profile_is_nothing() -> None:
 
 def test_a_new_product_is_the_sum_of_its_attributes() -> None:
     shop, known = busy_shop(products=30)
-    factors = trained(shop, known)
-    larger = catalog(31)
-    vectors, bias = factors.items(larger.sku, describe(larger))
-    described = describe(larger).aligned_to(factors.names).toarray()
+    model = trained(shop, known)
+    factors, larger = model.factors, catalog(31)
+    attributes = model.describe(larger)
+    vectors, bias = factors.items(larger.sku, attributes)
+    described = attributes.aligned_to(factors.names).toarray()
     np.testing.assert_allclose(vectors[30], described[30] @ factors.item_vectors[30:], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(bias[30], described[30] @ factors.item_bias[30:], rtol=1e-5, atol=1e-6)
     assert vectors[30].any()
@@ -89,19 +57,19 @@ def test_one_product_leaves_nothing_to_choose_from() -> None:
 
 
 def test_two_products_and_one_person_are_enough() -> None:
-    factors = trained(catalog(2), signals([(1, 10, Kind.PURCHASE, 0)]))
-    assert np.isfinite(factors.item_vectors).all()
-    assert (len(factors.people), len(factors.sku), factors.recipe) == (1, 2, QUICK)
+    model = trained(catalog(2), signals([(1, 10, Kind.PURCHASE, 0)]))
+    assert np.isfinite(model.factors.item_vectors).all()
+    assert (len(model.factors.people), len(model.factors.sku), model.recipe) == (1, 2, QUICK)
 
 
 def test_a_new_model_likes_what_people_like() -> None:
     shop = catalog(20)
-    rows = [
+    rows: list[Row] = [
         (person, 10 * product, Kind.PURCHASE, 1.0)
         for person in range(1, 41)
         for product in ((1, 2, 3) if person % 2 else (18, 19, 20))
     ]
-    factors = trained(shop, signals(rows), type(QUICK)(components=8, epochs=30))
+    factors = trained(shop, signals(rows), Recipe(components=8, epochs=30)).factors
     vectors, bias = factors.items(shop.sku, describe(shop))
     profile = profiles(history(shop, signals(rows)).interest[[0]], describe(shop))
     scores = (factors.users(factors.people[:1], profile) @ vectors.T + bias).ravel()

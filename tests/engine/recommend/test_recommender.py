@@ -1,90 +1,51 @@
-"""Picks for people: never what must not be picked, never another list in another batch, whatever the shop is like."""
+"""Picks for people: never another list in another batch, and nothing of people who did not allow it."""
 
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 from sqlmodel import Session, col
 
-from engine.assortment import read_catalog
-from engine.catalog import save_products
 from engine.recommend import recommender as recommender_module
 from engine.recommend.explain import Reason
-from engine.recommend.guardrails import Guardrails
-from engine.recommend.rank import NEVER
+from engine.recommend.recommender import Heroes, PersonPicks, Recommender
+from engine.recommend.rules import Rules
 from subscribers import signals as recording
 from subscribers.models import Kind, Signal, Subscriber
-from subscribers.signals import NOBODY, NewSignal, Signals, read_signals
-from tests.engine.shops import DAY, NOW, Row, busy_shop, catalog, ids, picks, recommender, signals, skus, trained
-
-KINDS = (Kind.VIEW, Kind.CLICK, Kind.CART, Kind.PURCHASE)
-MODEL = trained(*busy_shop(people=20, products=12))
-rows = st.lists(
-    st.tuples(st.integers(-1, 6), st.integers(1, 14).map(lambda n: n * 10), st.sampled_from(KINDS), st.floats(-5, 400)),
-    max_size=40,
+from subscribers.signals import NOBODY, NewSignal, read_signals
+from tests.engine.odd_shops import OddShop, odd_shops
+from tests.engine.shops import (
+    KINDS,
+    NOW,
+    PLAIN,
+    Row,
+    busy_shop,
+    catalog,
+    ids,
+    picks,
+    recommender,
+    rows_of,
+    shown,
+    signals,
+    skus,
+    trained,
 )
 
+quickly = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+RULES = [PLAIN, replace(PLAIN, diversity=0.3, exploration=0.3, label_people=5)]
 
-@settings(max_examples=60)
-@given(rows=rows, sellable=st.lists(st.booleans(), min_size=12, max_size=12), count=st.integers(0, 14))
-def test_nobody_ever_gets_what_is_not_on_sale_or_what_they_have_bought(
-    rows: list[Row], sellable: list[bool], count: int
+
+@pytest.mark.parametrize("rules", RULES)
+def test_one_by_one_in_another_order_or_all_at_once_people_get_the_same(
+    monkeypatch: pytest.MonkeyPatch, rules: Rules
 ) -> None:
-    shop = catalog(12, sellable=np.array(sellable))
-    view = recommender(shop, signals(rows), MODEL)
-    bought = {(person, sku) for person, sku, kind, _ in rows if kind == Kind.PURCHASE}
-    for found in picks(view, range(7), count=count):
-        chosen = skus(found)
-        assert len(chosen) == len(set(chosen)) <= count
-        assert all(sellable[sku // 10 - 1] and (found.subscriber_id, sku) not in bought for sku in chosen)
-        left = sum(sellable) - len(
-            {sku for who, sku in bought if who == found.subscriber_id and sku <= 120 and sellable[sku // 10 - 1]}
-        )
-        assert len(chosen) == min(count, left)
-        assert [pick.score for pick in found.picks] == sorted((pick.score for pick in found.picks), reverse=True)
-
-
-def test_out_of_stock_and_without_a_picture_is_not_on_sale(database: Engine) -> None:
-    now = datetime(2026, 6, 1, tzinfo=UTC)
-    plain: dict[str, Any] = {"title": "Soap", "link": "https://x", "price_minor": 100, "image_link": "https://x/1.png"}
-    with Session(database) as session:
-        save_products(
-            session,
-            {
-                "a": plain | {"availability": "in_stock"},
-                "b": plain | {"availability": "out_of_stock"},
-                "c": plain | {"availability": "preorder"},
-                "d": plain | {"availability": "in_stock", "image_link": ""},
-            },
-            now=now,
-        )
-        assert read_catalog(session).sellable.tolist() == [True, False, True, False]
-
-
-def test_guardrails_count_what_they_take_out() -> None:
-    import scipy.sparse as sp
-
-    scores = np.zeros((2, 3), dtype=np.float32)
-    bought = sp.csr_matrix(np.array([[1, 0, 1], [0, 0, 0]]))
-    removed = Guardrails(np.array([True, True, False])).apply(scores, bought)
-    assert removed == {"not on sale": 2, "already bought": 1}
-    assert (scores == NEVER).tolist() == [[True, False, True], [False, False, True]]
-
-
-def everything(view: Any, people: list[int], **how: Any) -> dict[int, Any]:
-    return {found.subscriber_id: found for found in picks(view, people, **how)}
-
-
-def test_one_by_one_in_another_order_or_all_at_once_people_get_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     shop, known = busy_shop(people=120, products=900, each=6)
-    view = recommender(shop, known)
+    view = recommender(shop, known, rules=rules, seen=shown(*((person, 10, 1.0) for person in range(1, 40))))
     people = [*range(1, 121), 500, 501]
     allowed = [person % 3 > 0 for person in people]
     at_once = picks(view, people, personal=allowed, count=6)
@@ -96,10 +57,32 @@ def test_one_by_one_in_another_order_or_all_at_once_people_get_the_same(monkeypa
     assert picks(view, people, personal=allowed, count=6) == at_once
 
 
+def test_with_shared_heroes_too_everybody_gets_the_same_in_any_order_and_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, known = busy_shop(people=120, products=60, each=6)
+    shop = catalog(60, stock=np.array([-1, 3, 9] * 20))
+    view = recommender(shop, known, rules=Rules())
+    people = list(range(1, 121))
+    allowed = [person % 3 > 0 for person in people]  # those who said no all wish for the same
+    at_once = picks(view, people, personal=allowed, count=6)
+    assert any(found.moved_from for found in at_once)
+    assert picks(view, people[::-1], personal=allowed[::-1], count=6) == at_once[::-1]
+    monkeypatch.setattr(recommender_module, "PEOPLE_A_BATCH", 7)
+    assert picks(view, people, personal=allowed, count=6) == at_once
+
+
+@quickly
+@given(odd_shops(any_stock=False), st.integers(1, 6))
+def test_in_any_shop_a_person_alone_gets_what_they_get_in_a_crowd(shop: OddShop, count: int) -> None:
+    view = shop.view(replace(RULES[1], hero_share=1))
+    for found in shop.plan_of(view, count):
+        person = found.subscriber_id
+        assert picks(view, [person], personal=shop.people[person], count=count) == [found]
+
+
 @pytest.mark.parametrize("products", [403, 1999])
 def test_products_that_differ_in_nothing_come_in_the_same_order_in_any_batch(products: int) -> None:
     _, known = busy_shop(people=60, products=30)
-    factors = trained(catalog(30), known)
+    model = trained(catalog(30), known)
     alike = {"title": ["Cream"] * products, "product_type": ["Creams"] * products, "brand": ["Maren"] * products}
     swapped = catalog(
         products,
@@ -108,23 +91,22 @@ def test_products_that_differ_in_nothing_come_in_the_same_order_in_any_batch(pro
         price_minor=np.full(products, 500),
         **alike,
     )
-    view = recommender(swapped, known, factors)
+    view = recommender(swapped, known, model)
     people = list(range(1, 61))
     at_once = picks(view, people, count=4)
     assert [picks(view, [person], count=4)[0] for person in people] == at_once
     assert {tuple(skus(found)) for found in at_once} == {(5_000, 5_001, 5_002, 5_003)}
 
 
-def trend_list(view: Any, count: int) -> list[int]:
-    order = np.lexsort((view.catalog.sku, -view.trend))
-    return [
-        int(sku) for sku in view.catalog.sku[order] if view.catalog.sellable[view.catalog.positions(ids([sku]))[0]]
-    ][:count]
+def trend_list(view: Recommender, count: int) -> list[int]:
+    shelf = view.moment.on_shelf
+    order = np.lexsort((shelf, -view.moment.newcomers_trend[shelf]))
+    return [int(sku) for sku in view.moment.shelf_sku[order]][:count]
 
 
 def test_without_consent_to_personalise_everybody_gets_exactly_the_trend() -> None:
     shop, known = busy_shop()
-    shop = catalog(30, sellable=np.arange(30) % 7 > 0)
+    shop = catalog(30, pictured=np.arange(30) % 7 > 0)
     view = recommender(shop, known)
     for found in picks(view, [1, 2, 3, 999], personal=False, count=8):
         assert skus(found) == trend_list(view, 8)
@@ -132,142 +114,106 @@ def test_without_consent_to_personalise_everybody_gets_exactly_the_trend() -> No
         assert {pick.why.sentence for pick in found.picks} == {"A favourite of the last weeks"}
 
 
-def test_what_sells_well_to_others_by_the_model_does_not_sway_the_trend_of_people_without_consent() -> None:
+def test_what_the_model_makes_of_others_does_not_sway_the_trend_of_people_without_consent() -> None:
     shop, known = busy_shop()
-    factors = trained(shop, known)
-    loud = replace(factors, item_bias=np.linspace(90, -90, len(factors.item_bias), dtype=np.float32))
-    view = recommender(shop, known, loud)
+    model = trained(shop, known)
+    bias = np.linspace(90, -90, len(model.factors.item_bias), dtype=np.float32)
+    view = recommender(shop, known, replace(model, factors=replace(model.factors, item_bias=bias)))
     assert skus(picks(view, [1], personal=False, count=2)[0]) == trend_list(view, 2)
 
 
-@settings(max_examples=30)
-@given(theirs=rows, others=rows)
-def test_what_a_person_without_consent_looked_at_changes_nothing(theirs: list[Row], others: list[Row]) -> None:
-    shop = catalog(12)
-    others = [*others, (NOBODY, 30, Kind.PURCHASE, 1.0)]
-    views: list[Row] = [(77, sku, kind, age) for _, sku, kind, age in theirs if kind != Kind.PURCHASE]
-    before = picks(recommender(shop, signals(others), MODEL), [77], personal=False)
-    assert picks(recommender(shop, signals([*others, *views]), MODEL), [77], personal=False) == before
+@quickly
+@given(odd_shops(), st.integers(0, 3))
+def test_people_without_consent_get_the_same_whatever_of_it_all_was_theirs(shop: OddShop, person: int) -> None:
+    """The same signals and mails, but a stranger's: what everybody does may move the trend, who did it must not."""
+    refused = replace(shop, people={person: False})
+    rows: list[Row] = [(777 if who == person else who, *rest) for who, *rest in shop.rows]  # type: ignore[misc]
+    for rules in (Rules(exploration=0.5), replace(PLAIN, view_delay=3600)):
+        assert refused.plan(rules) == replace(refused, rows=tuple(rows)).plan(rules)
 
 
-def test_a_purchase_without_consent_counts_for_the_trend_and_for_nothing_else() -> None:
+def test_what_chance_draws_for_people_without_consent_does_not_tell_what_they_have() -> None:
+    """Half of them are drawn for among five new products, one of which each has bought; or strangers have, instead."""
+    shop, people = catalog(25), range(1, 61)
+    rows: list[Row] = [(77, 10 * n, Kind.PURCHASE, 90.0) for n in range(1, 21)]
+    theirs: list[Row] = [(who, 210 + 10 * (who % 5), Kind.PURCHASE, 1.0) for who in people]
+    strangers: list[Row] = [(who + 1_000, sku, kind, age) for who, sku, kind, age in theirs]
+    model, rules = trained(*busy_shop(people=5)), replace(PLAIN, exploration=0.5)
+    plans = [
+        picks(recommender(shop, signals([*rows, *bought]), model, rules=rules), people, personal=False, count=4)
+        for bought in (theirs, strangers)
+    ]
+    assert plans[0] == plans[1]
+    assert sum(pick.propensity < 1 for found in plans[0] for pick in found.picks) > 15
+
+
+def test_a_purchase_without_a_name_counts_for_the_trend_and_for_nothing_else() -> None:
     shop, known = busy_shop()
-    bought: list[Row] = [(NOBODY, 50, Kind.PURCHASE, 0.0)] * 200
-    view = recommender(shop, signals([*rows_of(known), *bought]), trained(shop, known))
-    assert skus(picks(view, [999], personal=False)[0])[0] == 50
-    assert NOBODY not in view.histories.people
+    bought: list[Row] = [(NOBODY, 50, Kind.PURCHASE, 0.0)] * 2_000
+    model = trained(shop, known)
+    view, before = recommender(shop, signals([*rows_of(known), *bought]), model), recommender(shop, known, model)
+    assert shop.sku[view.moment.trend.argmax()] == 50
+    assert view.moment.newcomers_trend[4] > before.moment.newcomers_trend[4]
+    assert NOBODY not in view.moment.histories.people
 
 
-def rows_of(known: Signals) -> list[Row]:
-    columns = zip(known.subscriber.tolist(), known.sku.tolist(), known.kind.tolist(), known.at.tolist(), strict=True)
-    return [(who, sku, Kind(kind), (NOW - at) / DAY) for who, sku, kind, at in columns]
-
-
-def test_the_histories_read_from_the_database_leave_out_what_a_person_did_not_allow(database: Engine) -> None:
+def test_the_histories_read_from_the_database_hold_nothing_of_people_who_did_not_allow_it(database: Engine) -> None:
     now = datetime.fromtimestamp(NOW, UTC)
-
-    def people_and_products(session: Session) -> list[int]:
+    with Session(database) as session:
         for name, may in (("yes", True), ("no", False)):
             session.add(Subscriber(key=name, address=f"{name}@x.example", may_personalise=may, joined_at=now))
         session.commit()
-        found = {person.key: person.id for person in session.scalars(select(Subscriber))}
-        return [found["yes"] or 0, found["no"] or 0]
-
-    with Session(database) as session:
-        yes, no = people_and_products(session)
+        found = {person.key: person.id or 0 for person in session.scalars(select(Subscriber))}
+        yes, no = found["yes"], found["no"]
         done = [
             NewSignal(who, code, kind, now, f"{who} {code} {kind}")
-            for who in (yes, no)
+            for who in (yes, no, None)
             for code in "ab"
             for kind in KINDS
         ]
         recording.record(session, done)
-        known = read_signals(session, until=datetime(2030, 1, 1, tzinfo=UTC))
+        until = datetime(2030, 1, 1, tzinfo=UTC)
+        known = read_signals(session, until=until)
         assert sorted(zip(known.subscriber.tolist(), known.kind.tolist(), strict=True)) == sorted(
             [(yes, int(kind)) for kind in KINDS] * 2 + [(NOBODY, int(Kind.PURCHASE))] * 2
         )
-        session.execute(delete(Signal).where(col(Signal.subscriber_id) == no, col(Signal.kind) != int(Kind.PURCHASE)))
+        session.execute(delete(Signal).where(col(Signal.subscriber_id) == no))
         session.commit()
-        without = read_signals(session, until=datetime(2030, 1, 1, tzinfo=UTC))
+        without = read_signals(session, until=until)
         assert [column.tolist() for column in without.columns()] == [column.tolist() for column in known.columns()]
 
 
-def test_times_in_the_future_count_as_now() -> None:
+def test_the_same_seed_gives_the_same_picks_and_another_one_others() -> None:
     shop, known = busy_shop()
-    late = Signals(known.subscriber, known.sku, known.kind, known.at + 500 * DAY, known.quantity)
-    found = picks(recommender(shop, late, MODEL), [1, 2])
-    assert all(len(person.picks) == 5 for person in found)
-    assert all(np.isfinite(pick.score) for person in found for pick in person.picks)
+    model, rules = trained(shop, known), replace(PLAIN, exploration=0.5)
+    larger = catalog(40)
+
+    def plan(seed: str) -> list[PersonPicks]:
+        return picks(recommender(larger, known, model, rules=rules, seed=seed), range(1, 60))
+
+    assert plan("run 1") == plan("run 1") != plan("run 2")
 
 
-def test_times_long_ago_are_no_trouble() -> None:
+def test_the_runner_up_is_the_best_that_did_not_get_in() -> None:
     shop, known = busy_shop()
-    early = Signals(known.subscriber, known.sku, known.kind, np.zeros_like(known.at), known.quantity)
-    assert all(len(person.picks) == 5 for person in picks(recommender(shop, early, MODEL), [1, 2]))
+    view = recommender(shop, known)
+    longer = picks(view, [1, 2, 999], count=6)
+    for found, more in zip(picks(view, [1, 2, 999], count=5), longer, strict=True):
+        assert found.runner_up is not None
+        sku, gap = found.runner_up
+        assert sku == more.picks[5].sku_id
+        assert gap == pytest.approx(more.picks[4].score - more.picks[5].score, abs=2e-4)
+        assert gap >= 0
 
 
-def test_a_hundred_thousand_signals_of_one_person_for_one_product_are_no_trouble() -> None:
-    shop, known = busy_shop()
-    many = 100_000
-    one = Signals(
-        np.full(many, 3),
-        np.full(many, 10),
-        np.full(many, int(Kind.VIEW), dtype=np.int8),
-        np.full(many, NOW),
-        np.ones(many, dtype=np.int32),
-    )
-    both = Signals(*(np.concatenate(pair) for pair in zip(known.columns(), one.columns(), strict=True)))
-    started = time.process_time()
-    (found,) = picks(recommender(shop, both, MODEL), [3])
-    assert len(found.picks) == 5
-    assert time.process_time() - started < 1
+def test_where_everything_is_picked_there_is_no_runner_up() -> None:
+    (found,) = picks(recommender(catalog(4), *busy_shop()[1:]), [999], count=4)
+    assert found.runner_up is None
 
 
-def test_a_catalogue_swapped_since_training_still_gets_picks_for_everybody() -> None:
-    _, known = busy_shop()
-    fresh = catalog(25, sku=np.arange(25, dtype=np.int64) + 9_000)
-    found = picks(recommender(fresh, known, trained(catalog(30), known)), [1, 2, 999])
-    assert [len(person.picks) for person in found] == [5, 5, 5]
-    other_words = catalog(
-        5, sku=np.arange(5, dtype=np.int64) + 9_000, product_type=["x"] * 5, labels=["y"] * 5, brand=["z"] * 5
-    )
-    assert [len(person.picks) for person in picks(recommender(other_words, known, MODEL), [1, 999])] == [5, 5]
-
-
-def test_from_an_empty_catalogue_nobody_gets_anything() -> None:
-    _, known = busy_shop()
-    for found in picks(recommender(catalog(0), known, MODEL), [1, 999], personal=[True, False]):
-        assert found.picks == ()
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_from_a_tiny_catalogue_everybody_gets_what_there_is(size: int) -> None:
-    view = recommender(catalog(size), signals([]), MODEL)
-    assert [len(found.picks) for found in picks(view, [1, 999], count=9)] == [size, size]
-
-
-def test_where_nothing_is_left_a_person_gets_nothing() -> None:
-    shop = catalog(2)
-    view = recommender(shop, signals([(1, 10, Kind.PURCHASE, 1), (1, 20, Kind.PURCHASE, 1)]), MODEL)
-    assert [len(found.picks) for found in picks(view, [1, 2])] == [0, 2]
-
-
-def test_nobody_in_the_audience_is_no_trouble() -> None:
-    assert picks(recommender(*busy_shop()), []) == []
-
-
-def test_products_without_words_are_picked_like_any_other() -> None:
-    shop = catalog(12, title=[""] * 12, labels=[""] * 12, brand=[""] * 12, product_type=[""] * 12)
-    assert [len(found.picks) for found in picks(recommender(shop, signals([]), MODEL), [1, 2])] == [5, 5]
-
-
-def test_a_view_counts_what_its_guardrails_took_out() -> None:
-    shop, known = busy_shop(people=20, products=12)
-    view = recommender(catalog(12, sellable=np.arange(12) > 1), known, MODEL)
-    picks(view, [1, 2, 3])
-    assert view.removed["not on sale"] == 6
-    assert view.removed["already bought"] >= 1
-    assert len(shop) == 12
+def test_heroes_say_who_was_not_in_the_audience() -> None:
+    heroes = Heroes(ids([2, 5]), ids([7, -1]))
+    assert heroes.of(ids([5, 1, 2, 9])).tolist() == [-1, -2, 7, -2]
 
 
 def test_tests_run_against_this_checkout() -> None:

@@ -1,0 +1,48 @@
+"""Who a plan is about: everybody on the roster, each with the one reason why they must not be mailed, if any."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import exists, select
+from sqlmodel import Session, col
+
+from subscribers.models import Subscriber, Suppression
+
+OPTED_OUT, NO_CONSENT = "opted out", "no consent to mail"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A subscriber as planning sees them."""
+
+    id: int
+    key: str
+    address: str
+    given_name: str
+    language: str
+    may_personalise: bool
+    skip: str
+
+
+def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
+    """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any."""
+    suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
+    names = ("id", "key", "address", "given_name", "language", "may_mail", "may_personalise")
+    query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed")).order_by(
+        col(Subscriber.id)
+    )
+    if only is not None:
+        query = query.where(col(Subscriber.id) == only)
+    for row in session.execute(query):
+        skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
+        yield Person(row.id, row.key, row.address, row.given_name, row.language, row.may_personalise, skip)
+
+
+def as_arrays(people: list[Person]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(ids, whether each allows personalisation), as a Recommender wants them."""
+    return (
+        np.array([person.id for person in people], dtype=np.int64),
+        np.array([person.may_personalise for person in people], dtype=np.bool_),
+    )
