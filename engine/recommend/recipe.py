@@ -32,7 +32,7 @@ class Recipe:
     content_weight: float = 0.05
     own: float = 0.1
 
-    trend_weight: float = 1.4
+    trend_weight: float = 1.6
     trend_most: float = 3.5
     trend_half_life: float = 5.0
     settled_weight: float = 0.2

@@ -46,6 +46,9 @@ def doctor(as_json: AsJson = False) -> None:
 
 def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; without a name they are listed.")] = "",
+    rest: Annotated[
+        list[str] | None, typer.Argument(metavar="…", help="What it takes itself, behind --: -- --people 1000.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure on this machine (in a checkout: benchmarks are not installed)."""
@@ -59,5 +62,6 @@ def bench(
     if name not in there:
         complain(f"there is no benchmark {name!r}; there are: {', '.join(there)}")
         raise typer.Exit(2)
-    sys.argv = [name, *(["--json"] if as_json else [])]
+    sys.argv = [name, *(["--json"] if as_json else []), *(rest or [])]
+    sys.path.insert(0, str(BENCHMARKS))  # what they share stands beside them
     runpy.run_path(str(BENCHMARKS / f"{name}.py"), run_name="__main__")
