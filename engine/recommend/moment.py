@@ -142,14 +142,17 @@ class Moment:
 
     @cached_property
     def attention(self) -> FloatArray:
-        """(p,) float32, by row of the histories: 1, and up to twice as loud for those who did much lately."""
+        """(p,) float32, by row of the histories: 1, up to twice as loud for those who did much lately, and softer for
+        those of whom little is known: one look of half a year ago must not drown what everybody buys."""
         recipe, admitted = self.model.recipe, self.admitted
         lately = admitted.signals.at > self.newest - recipe.attention_days * SECONDS_A_DAY
         lately &= (admitted.signals.subscriber >= 0) & (admitted.positions >= 0)
         rows = np.searchsorted(self.histories.people, admitted.signals.subscriber[lately])
         said = strength(admitted.signals.kind[lately], admitted.signals.at[lately], now=self.newest)
         heard = np.bincount(rows, said, minlength=len(self.histories.people))
-        return np.asarray(1 + recipe.attention * np.minimum(heard / recipe.attention_full, 1), dtype=np.float32)
+        known = np.asarray(self.histories.interest.sum(axis=1)).ravel()
+        trust = np.minimum(known / recipe.trusted_from, 1)
+        return np.asarray(trust + recipe.attention * np.minimum(heard / recipe.attention_full, 1), dtype=np.float32)
 
     @cached_property
     def shelf_sku(self) -> NDArray[np.int64]:

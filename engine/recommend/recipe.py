@@ -10,7 +10,8 @@ class Recipe:
 
     Factors: the LightFM model. Neighbours: see `engine.recommend.neighbours`; own says how strongly a product that
     somebody looked at, but did not buy, speaks for itself. Attention: by how much louder a history speaks that has
-    `attention_full` of interest (two purchases, ten looks) from the last `attention_days`. Trend: weights in standard
+    `attention_full` of interest (two purchases, ten looks) from the last `attention_days`; one with less than
+    `trusted_from` of interest in all speaks softer. Trend: weights in standard
     deviations of the logarithm of popularity, half-lives in days; the long one is taken off, so that growth counts; no
     product is more than `trend_most` deviations in demand. Newcomers: what people are offered of whom nothing is known.
     """
@@ -26,6 +27,7 @@ class Recipe:
     attention: float = 1.0
     attention_days: float = 30.0
     attention_full: float = 2.0
+    trusted_from: float = 0.5
     ridge: float = 120.0
     by_behaviour: int = 20
     by_content: int = 10

@@ -49,7 +49,10 @@ class FullAccount:
 
 
 def account(view: Recommender, picks: PersonPicks, *, personalised: bool) -> FullAccount:
-    """Explain these picks in full. What training learnt of the person stays, whichever signal is left out."""
+    """Explain these picks in full.
+
+    What training learnt of the person stays, whichever signal is left out, and so does how loudly their history speaks.
+    """
     person = picks.subscriber_id
     return FullAccount(
         picks,

@@ -5,13 +5,14 @@ is what they bought in the window and never before (or, counted by itself, what 
 with a history and at least one such product.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.assortment import CatalogColumns
+from engine.catalog import IN_STOCK
 from engine.recommend.arrange import NEW_DAYS
 from engine.recommend.guardrails import pair_keys
 from engine.recommend.history import Histories, histories
@@ -73,7 +74,7 @@ def split(signals: Signals, catalog: CatalogColumns, *, at: int, days: int) -> S
     sold[places[(places >= 0) & (known.kind == Kind.PURCHASE)]] = True
     if not sold.any():  # a shop that knows only looks
         sold[places[places >= 0]] = True
-    candidates = catalog.where(np.flatnonzero(sold))
+    candidates = as_on_sale(catalog.where(np.flatnonzero(sold)))
     positions = candidates.positions(known.sku)
     history = histories(known, positions, len(candidates), now=at)
     window = ~before & (signals.at < at + days * SECONDS_A_DAY)
@@ -87,6 +88,17 @@ def split(signals: Signals, catalog: CatalogColumns, *, at: int, days: int) -> S
     asked = {"new": warm & ~owned, "again": warm & owned, "cold": ~warm, "fresh": warm & ~owned & lately}
     questions = {name: _question(who[rows], which[rows], len(candidates)) for name, rows in asked.items()}
     return Split(at, days, candidates, known, positions, history, first, **questions)
+
+
+def as_on_sale(catalog: CatalogColumns) -> CatalogColumns:
+    """The products as if all could be had: what was out of stock on the day of the split is not known any more."""
+    size = len(catalog)
+    return replace(
+        catalog,
+        availability=[IN_STOCK] * size,
+        stock=np.full(size, -1, dtype=np.int64),
+        pictured=np.ones(size, dtype=np.bool_),
+    )
 
 
 def _owned(history: Histories, products: int) -> NDArray[np.int64]:

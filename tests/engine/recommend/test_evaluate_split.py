@@ -1,5 +1,7 @@
 """The split in time: what is known, who is asked, and what counts as true."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -136,3 +138,13 @@ def test_what_happened_after_the_split_is_not_known() -> None:
     asked = cut([*SOLD, (1, 10, BOUGHT, 90), (1, 20, BOUGHT, 20), (2, 30, VIEWED, 1)])
     assert asked.history.people.tolist() == [1, 9]
     assert np.asarray(asked.history.interest.sum(axis=0)).ravel()[1] == pytest.approx(0.5 ** (70 / 90), rel=1e-5)
+
+
+def test_what_is_out_of_stock_today_could_be_had_then() -> None:
+    shop = catalog(4, stock=np.zeros(4, dtype=np.int64), pictured=np.zeros(4, dtype=np.bool_))
+    shop = replace(shop, availability=["out_of_stock", "withdrawn", "in_stock", "in_stock"])
+    sold = signals([(1, sku, Kind.PURCHASE, 50) for sku in (10, 20, 30, 40)])
+    candidates = split(sold, shop, at=NOW - 30 * DAY, days=30).catalog
+    assert candidates.availability == ["in_stock"] * 4
+    assert (candidates.stock == -1).all()
+    assert candidates.pictured.all()

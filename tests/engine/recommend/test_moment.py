@@ -138,13 +138,14 @@ def test_new_on_the_shelf_is_what_nobody_knew_a_fortnight_before_the_newest_sign
     assert moment.shelf_sku[moment.new_on_shelf].tolist() == [30, 40, 50, 60]  # 30: 12 days before the newest
 
 
-def test_who_did_much_lately_is_heard_up_to_twice_as_loud() -> None:
-    """Of interest in the last 30 days: none, a look (a tenth of what is enough), more than enough."""
+def test_who_did_much_lately_is_heard_twice_as_loud_and_who_did_little_softly() -> None:
+    """Of interest in the last 30 days: none, a look (a tenth of what is enough), more than enough. Of interest in all:
+    enough to be trusted, a look (two fifths of that), more than enough."""
     rows: list[Row] = [(1, 10, Kind.PURCHASE, 31.0), (2, 10, Kind.VIEW, 0.0), (NOBODY, 10, Kind.PURCHASE, 0.0)]
     rows += [(3, sku, Kind.PURCHASE, 0.0) for sku in (10, 20, 30)]
     moment = recommender(SHOP, signals(rows), MODEL).moment
     assert moment.histories.people.tolist() == [1, 2, 3]
-    assert moment.attention.tolist() == pytest.approx([1.0, 1.1, 2.0])
+    assert moment.attention.tolist() == pytest.approx([1.0, 0.4 + 0.1, 2.0])
     heard = moment.readers(ids([3, 999, 3]), np.array([True, True, False])).attention
     assert heard is not None
     assert heard.tolist() == pytest.approx([2.0, 1.0, 1.0])
