@@ -21,7 +21,7 @@ from studio.app import serve
 from studio.cli.options import open_workspace
 
 PICTURES = Path(__file__).parent / "pictures"
-PEOPLE = ("noor.lee2@example.org", "ingrid.nair43@example.org")  # of the sample shop
+PEOPLE = ("mei.ibrahim@example.net", "farah.visser78@example.com")  # of the sample shop
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.assortment import CatalogColumns
@@ -131,11 +130,3 @@ def shown_lately(
 def pair_keys(people: NDArray[np.int64], places: NDArray[np.int64], products: int) -> NDArray[np.int64]:
     """One number for each pair of a person and a product."""
     return people * np.int64(max(products, 1)) + places
-
-
-def as_matrix(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> sp.csr_matrix:
-    """A pattern of cells; pairs with a row of −1 are left out."""
-    there = rows >= 0
-    cells = sp.csr_matrix((np.ones(int(there.sum()), dtype=np.int8), (rows[there], columns[there])), shape=shape)
-    cells.sum_duplicates()
-    return cells
