@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from html import escape
 
+from engine.recommend.evaluate.contenders import OURS_FREE
 from engine.recommend.evaluate.evaluation import Evaluation
 from engine.recommend.evaluate.measures import CUT
 
-WIDTH, HEIGHT, MARGIN = 720, 440, 60
+WIDTH, HEIGHT, MARGIN = 720, 440, 70
 INK, LINE, OURS, OTHERS = "#1c2b2a", "#d8dfdd", "#0b6e5f", "#7a8a88"
 
 
 def plot(found: Evaluation) -> str:
     """An SVG document. Coverage runs to the right, NDCG@10 upwards; the line is ours with less and more trend."""
     points = [(result.measures.coverage, result.measures.ndcg, result.name) for result in found.results]
-    line = [(coverage, ndcg, f"trend × {trend:g}") for trend, coverage, ndcg in found.trade_off]
+    line = [(coverage, ndcg, f"{trend:g}×") for trend, coverage, ndcg in found.trade_off]
     right = _round_up(max(x for x, _, _ in [*points, *line]))
     top = _round_up(max(y for _, y, _ in [*points, *line]))
 
@@ -27,9 +28,14 @@ def plot(found: Evaluation) -> str:
     if len(line) > 1:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(x, y) for x, y, _ in line))
         body.append(f'<polyline points="{path}" fill="none" stroke="{OURS}" stroke-width="2"/>')
-        body += [_dot(*at(x, y), name, OURS, 3) for x, y, name in line]
-    body += [_dot(*at(x, y), name, OURS if name.startswith("ours") else OTHERS, 6) for x, y, name in points]
+        body += [_dot(*at(x, y), OURS, 3) + _above(*at(x, y), name) for x, y, name in line]
+    for x, y, name in points:
+        mine = name.startswith("ours")
+        lower = 20 * (1 + (name == OURS_FREE)) if mine else 0  # below the line, one under the other
+        body.append(_dot(*at(x, y), OURS if mine else OTHERS, 6) + _beside(*at(x, y), name, lower))
     title = f"{found.customers:,} people, {found.days} days from {found.summary()['split_at']}"
+    if len(line) > 1:
+        title += "; the line is ours with less and more of the trend"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'font-family="system-ui, sans-serif" font-size="12" fill="{INK}">'
@@ -53,17 +59,23 @@ def _grid(right: float, top: float, at: Callable[[float, float], tuple[float, fl
     return [
         *found,
         f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">coverage of the candidates</text>',
-        f'<text transform="translate(16 {HEIGHT / 2}) rotate(-90)" text-anchor="middle">NDCG@{CUT}</text>',
+        f'<text transform="translate(18 {HEIGHT / 2}) rotate(-90)" text-anchor="middle">NDCG@{CUT}</text>',
     ]
 
 
-def _dot(x: float, y: float, name: str, colour: str, radius: int) -> str:
-    end = x > WIDTH - 2 * MARGIN - 80
+def _dot(x: float, y: float, colour: str, radius: int) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>'
+
+
+def _above(x: float, y: float, name: str) -> str:
+    return f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle" fill="{OURS}">{escape(name)}</text>'
+
+
+def _beside(x: float, y: float, name: str, lower: int) -> str:
+    """The name to the right of the dot, or to the left where it would run out of the picture."""
+    end = x > WIDTH - 2 * MARGIN - 60
     anchor, shift = ("end", -10) if end else ("start", 10)
-    return (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>'
-        f'<text x="{x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
-    )
+    return f'<text x="{x + shift:.1f}" y="{y + 4 + lower:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
 
 
 def _round_up(value: float) -> float:
