@@ -162,6 +162,18 @@ def test_a_preview_is_the_mail_that_is_planned(shop):
     assert shown.mail == frozen.mail
 
 
+def test_a_preview_knows_the_hero_cap_though_it_is_about_everybody(shop):
+    moved = [row for row in messages(shop, shop.plan()) if "moved_from" in json.loads(row["why"])]
+    assert moved
+    with reading(shop.world.database) as session:
+        campaign = find_campaign(session, "weekly")
+        previewer = Previewer(session, campaign, shop.world.settings, shop.world.secrets, shop.now)
+        for row in moved:
+            shown = [list(pick) for pick in previewer.of(row["address"]).picks]
+            assert shown == json.loads(row["picks"])
+            assert shown[0][0] != json.loads(row["why"])["moved_from"]
+
+
 def test_a_preview_of_somebody_who_said_no_gives_the_reason(shop):
     address = shop.mailable()[0]
     shop.opt_out(address)

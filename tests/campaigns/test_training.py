@@ -65,6 +65,14 @@ def test_nobody_who_said_no_to_personalising_is_in_the_model(shop):
     assert not np.isin(model.factors.people, refused).any()
 
 
+def test_a_label_that_too_few_share_is_not_learnt_from(shop):
+    settings = shop.world.settings.model_copy(update={"label_people": 1_000})
+    with reading(shop.world.database) as session:
+        without = train_model(session, settings, now=shop.now, recipe=QUICK, even_if_worse=True)
+    with_labels = train(shop, QUICK, even_if_worse=True)
+    assert without.name != with_labels.name
+
+
 def test_signals_on_sensitive_products_are_not_learnt_from(shop):
     kinds = shop.query("SELECT product_type FROM product GROUP BY 1 ORDER BY count(*) DESC")
     kind = str(kinds[0][0]).split(">")[-1].strip()

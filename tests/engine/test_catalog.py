@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from engine.catalog import WITHDRAWN, clean_text
+from engine.catalog import WITHDRAWN, clean_text, save_products
 from subscribers.database import reading, writing
 from subscribers.models import Sku
 from subscribers.signals import sku_ids
@@ -264,3 +264,15 @@ class TestCompleteFeeds:
 def test_times_of_products_carry_utc(feed, product):
     feed({}, at=datetime.fromisoformat("2026-06-01T14:00:00+02:00"))
     assert product().added_at == datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_what_order_lines_tell_of_a_product_does_not_undo_what_a_feed_says(feed, product, database, now):
+    feed({"id": "OIL"}, {"id": "SOAP", "availability": "out_of_stock"})
+    guess = {"title": "OIL GUESSED", "description": "", "image_link": "", "price_minor": 1, "currency": "EUR"}
+    guess |= {"availability": "in_stock", "product_type": "Gifts > Other", "brand": "", "labels": ""}
+    own = {**guess, "title": "Soap", "link": product("SOAP").link}
+    with writing(database) as session:
+        guessed = {"OIL": {**guess, "link": "https://guess.example/p/oil"}, "SOAP": own}
+        assert save_products(session, guessed, now=now, guessed=True) == (0, 1)
+    assert product("OIL").title == "Rosehip Face Oil"
+    assert (product("SOAP").title, product("SOAP").availability) == ("Soap", "out_of_stock")

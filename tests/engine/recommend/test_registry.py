@@ -79,6 +79,14 @@ def test_there_is_no_going_back_to_a_model_that_is_gone(tmp_path: Path) -> None:
     assert registry.current(tmp_path) == second
 
 
+def test_only_a_name_of_ours_is_promoted_not_a_way_to_another_folder(tmp_path: Path) -> None:
+    card = save(tmp_path / "models")
+    (tmp_path / "elsewhere.npz").write_bytes((tmp_path / "models" / f"{card.name}.npz").read_bytes())
+    with pytest.raises(ModelMissing, match="there is no model"):
+        registry.promote(tmp_path / "models", "../elsewhere")
+    assert registry.current(tmp_path / "models") == card.name
+
+
 def test_fifty_promotions_are_remembered(tmp_path: Path) -> None:
     names = [save(tmp_path).name, save(tmp_path, OTHER).name]
     for turn in range(60):
