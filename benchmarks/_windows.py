@@ -15,7 +15,7 @@ from campaigns.execute import open_world
 from campaigns.settings import SETTINGS_FILE
 from engine.assortment import CatalogColumns, read_catalog
 from engine.recommend import neighbours
-from engine.recommend.evaluate.measures import CUT, hits_of, ndcg_of
+from engine.recommend.evaluate.measures import CUT, ndcg_of
 from engine.recommend.evaluate.split import Question, Split, split
 from engine.recommend.guardrails import NOTHING_SHOWN
 from engine.recommend.history import HALF_LIFE_DAYS, histories
@@ -24,6 +24,7 @@ from engine.recommend.moment import Moment
 from engine.recommend.recipe import Recipe
 from engine.recommend.rules import Rules, Tally
 from engine.recommend.scoring import shortlists
+from engine.recommend.sparse import stands_in
 from studio.cli.imports import import_orders
 from subscribers.database import reading
 from subscribers.signals import Signals, read_signals
@@ -96,7 +97,7 @@ def ndcg_of_lists(question: Question, lists: NDArray[np.int64]) -> float:
     """lists: (n, 10) candidates, −1 for none."""
     if not len(question):
         return 0.0
-    return float(ndcg_of(hits_of(lists, question.truth), np.diff(question.truth.indptr)).mean())
+    return float(ndcg_of(stands_in(question.truth, lists), np.diff(question.truth.indptr)).mean())
 
 
 def _measured(moment: Moment, question: Question) -> float:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -75,20 +75,14 @@ def rules_of(picks: PickRules, settings: Settings) -> Rules:
     """Everything a plan of the campaign goes by. Raises CampaignInvalid, naming the rule that cannot be read."""
     dials = {name: getattr(picks, name) for name in ("diversity", "hero_share", "exploration")}
     try:
-        shop = shop_rules(settings)
-        said = {name: value for name, value in dials.items() if value is not None}
-        return Rules(
+        return replace(
+            shop_rules(settings),
             lowest_price=_cents(picks.price_from),
             highest_price=_cents(picks.price_to),
             include=tuple(parse_filter(text) for text in picks.include),
             exclude=tuple(parse_filter(text) for text in picks.exclude),
             boost=tuple(parse_boost(text) for text in picks.boost),
-            repeat_mails=shop.repeat_mails,
-            view_delay=shop.view_delay,
-            label_people=shop.label_people,
-            sensitive=shop.sensitive,
-            replenish=shop.replenish,
-            **said,
+            **{name: value for name, value in dials.items() if value is not None},
         )
     except RuleInvalid as error:
         raise CampaignInvalid(str(error)) from None

@@ -4,17 +4,15 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from campaigns.audience import Person, audience
-from campaigns.errors import WrongState
 from campaigns.freeze import frozen_writer, make_cards, make_content
 from campaigns.letters import Letter, Writer, row_of
-from campaigns.models import Campaign, Message, Run
+from campaigns.models import Campaign, Run
 from campaigns.pick_rules import rules_in
 from campaigns.plan import draft_row, picks_of
-from campaigns.runs import find_run
+from campaigns.runs import find_run, message_of
 from campaigns.settings import Settings
 from campaigns.view import heroes_of, recommender
 from engine.recommend.recommender import Recommender
@@ -64,14 +62,10 @@ class Previewer:
 
 def planned_letter(session: Session, run_id: int, address: str, secrets: Secrets) -> Preview:
     """The mail a planned run holds for this person, byte for byte what is sent. Raises RunUnknown, WrongState."""
-    run = find_run(session, run_id)
-    key = secrets.key_of(address)
-    message = session.scalars(select(Message).where(col(Message.run_id) == run_id, col(Message.key) == key)).first()
-    if message is None:
-        raise WrongState(f"run {run_id} has no row for this person; they joined after it was planned")
+    message = message_of(session, run_id, address, secrets)
     if message.reason and not message.sha256:
         return Preview(address, message.reason, None)
-    letter = frozen_writer(session, run).write(row_of(message.model_dump()))
+    letter = frozen_writer(session, find_run(session, run_id)).write(row_of(message.model_dump()))
     return Preview(address, "", letter, _picks_in(message.picks))
 
 

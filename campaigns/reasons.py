@@ -6,9 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from campaigns.errors import WrongState
-from campaigns.models import Message
-from campaigns.runs import find_run
+from campaigns.runs import message_of
 from engine.catalog import Product
 from engine.recommend.recommender import PersonPicks
 from subscribers.secrets import Secrets
@@ -42,11 +40,7 @@ def told(session: Session, run_id: int, address: str, secrets: Secrets) -> dict[
 
     Raises RunUnknown, WrongState when the run has no row for this person.
     """
-    find_run(session, run_id)
-    query = select(Message).where(col(Message.run_id) == run_id, col(Message.key) == secrets.key_of(address))
-    message = session.scalars(query).first()
-    if message is None:
-        raise WrongState(f"run {run_id} has no row for this person; they joined after it was planned")
+    message = message_of(session, run_id, address, secrets)
     picks, why = json.loads(message.picks), json.loads(message.why)
     evidence = why.get("evidence", [[]] * len(picks))
     filtered, runner_up, moved_from = why.get("filtered", []), why.get("runner_up"), why.get("moved_from")

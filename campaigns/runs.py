@@ -6,8 +6,9 @@ from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
 
 from campaigns import leases
-from campaigns.errors import RunUnknown
+from campaigns.errors import RunUnknown, WrongState
 from campaigns.models import Campaign, Message, Run, RunState
+from subscribers.secrets import Secrets
 
 RETRY_AFTER = timedelta(minutes=15)
 
@@ -36,6 +37,16 @@ def find_run(session: Session, run_id: int) -> Run:
     if run is None:
         raise RunUnknown(f"there is no run {run_id}; `handpicked campaign show NAME` lists a campaign's runs")
     return run
+
+
+def message_of(session: Session, run_id: int, address: str, secrets: Secrets) -> Message:
+    """The run's row of this person. Raises RunUnknown, WrongState when they have none."""
+    find_run(session, run_id)
+    query = select(Message).where(col(Message.run_id) == run_id, col(Message.key) == secrets.key_of(address))
+    message = session.scalars(query).first()
+    if message is None:
+        raise WrongState(f"run {run_id} has no row for this person; they joined after it was planned")
+    return message
 
 
 def campaign_of(session: Session, run: Run) -> Campaign:

@@ -65,14 +65,14 @@ def heroes_of(session: Session, view: Recommender, picks: int) -> Heroes | None:
 
 def account_of_one(
     session: Session, settings: Settings, secrets: Secrets, address: str, count: int, *, now: datetime
-) -> tuple[FullAccount, Recommender]:
+) -> FullAccount:
     """The picks of one person by the shop's own rules, exactly as a plan without further rules would make them now,
     and all there is to say about them. Raises SubscriberUnknown, ModelMissing."""
     person = roster.find(session, address, secrets)
     view, _ = recommender(session, settings.models, shop_rules(settings), now=now)
     heroes = heroes_of(session, view, count)
     (found,) = view.picks_for(np.array([person.id]), np.array([person.may_personalise]), count, heroes=heroes)
-    return account(view, found, personalised=person.may_personalise), view
+    return account(view, found, personalised=person.may_personalise)
 
 
 def shown_picks(session: Session, picks: tuple[Pick, ...]) -> list[ShownPick]:

@@ -35,10 +35,7 @@ class CatalogColumns:
 
     def positions(self, sku: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where each sku stands, −1 for those not in the catalogue."""
-        if not len(self.sku):
-            return np.full(len(sku), -1, dtype=np.int64)
-        place = np.minimum(np.searchsorted(self.sku, sku), len(self.sku) - 1)
-        return np.where(self.sku[place] == sku, place, -1)
+        return positions_in(self.sku, sku)
 
     def where(self, chosen: NDArray[np.int64]) -> "CatalogColumns":
         """Only the products at these positions, which must ascend."""
@@ -46,6 +43,14 @@ class CatalogColumns:
         for name, column in columns.items():
             columns[name] = [column[place] for place in chosen] if isinstance(column, list) else column[chosen]
         return CatalogColumns(**columns)
+
+
+def positions_in(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of `wanted` stands among `known`, which ascends; −1 for those not there."""
+    if not len(known):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[place] == wanted, place, -1)
 
 
 def read_catalog(session: Session) -> CatalogColumns:

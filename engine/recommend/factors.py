@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from engine.assortment import positions_in
 from engine.errors import NothingToTrainOn
 from engine.recommend.features import Attributes, FloatArray
 from engine.recommend.history import Histories
@@ -99,8 +100,6 @@ def train(
 def _identity(known: NDArray[np.int64], wanted: NDArray[np.int64], vectors: FloatArray) -> FloatArray:
     """The identity vectors of `wanted`; zeros for those not `known`."""
     found = np.zeros((len(wanted), vectors.shape[1]), dtype=np.float32)
-    if len(known):
-        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        there = known[place] == wanted
-        found[there] = vectors[place[there]]
+    place = positions_in(known, wanted)
+    found[place >= 0] = vectors[place[place >= 0]]
     return found

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from engine.assortment import CatalogColumns
 from engine.catalog import OUT_OF_STOCK, WITHDRAWN
-from engine.recommend.rules import DAY, Rules, Tally, count
+from engine.recommend.rules import Rules, Tally, count
+from engine.recommend.sparse import pair_keys
+from engine.recommend.trend import SECONDS_A_DAY
 from subscribers.models import Kind
 from subscribers.signals import Signals
 
@@ -71,7 +73,7 @@ def replenish_after(catalog: CatalogColumns, rules: Rules) -> NDArray[np.int64]:
     the type that is listed counts."""
     days = {name.strip().casefold(): number for name, number in rules.replenish.items()}
     after = [
-        next((days[level] * DAY for level in reversed(levels(path)) if level in days), -1)
+        next((days[level] * SECONDS_A_DAY for level in reversed(levels(path)) if level in days), -1)
         for path in catalog.product_type
     ]
     return np.array(after, dtype=np.int64)
@@ -125,8 +127,3 @@ def shown_lately(
     last = np.searchsorted(keys, wanted, side="right") - 1
     interested = (last >= 0) & (keys[last] == wanted) & (times[last] > at)
     return people[~interested], places[~interested]
-
-
-def pair_keys(people: NDArray[np.int64], places: NDArray[np.int64], products: int) -> NDArray[np.int64]:
-    """One number for each pair of a person and a product."""
-    return people * np.int64(max(products, 1)) + places

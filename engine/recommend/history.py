@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from engine.assortment import positions_in
+from engine.recommend.sparse import rows_of
 from engine.recommend.trend import SECONDS_A_DAY
 from subscribers.models import Kind
 from subscribers.signals import Signals
@@ -30,10 +32,7 @@ class Histories:
 
     def rows_of(self, people: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each person, −1 for those without a history."""
-        if not len(self.people):
-            return np.full(len(people), -1, dtype=np.int64)
-        place = np.minimum(np.searchsorted(self.people, people), len(self.people) - 1)
-        return np.where(self.people[place] == people, place, -1)
+        return positions_in(self.people, people)
 
 
 def histories(
@@ -70,7 +69,7 @@ def keep_strongest(matrix: sp.csr_matrix, count: int, least: float) -> sp.csr_ma
     lengths = np.diff(matrix.indptr)
     if not matrix.nnz or (lengths.max() <= count and matrix.data.min() >= least):
         return matrix
-    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
+    rows = rows_of(matrix.indptr)
     order = np.lexsort((matrix.indices, -matrix.data, rows))
     place = np.arange(len(order)) - np.repeat(matrix.indptr[:-1], lengths)
     chosen = np.sort(order[(place < count) & (matrix.data[order] >= least)])

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from engine.assortment import CatalogColumns
+from engine.assortment import CatalogColumns, positions_in
 from engine.recommend import factors, neighbours
 from engine.recommend.factors import Factors
 from engine.recommend.features import Attributes, FloatArray, describe, price_limits
@@ -50,12 +50,7 @@ class Model:
 
     def neighbours_in(self, catalog: CatalogColumns, attributes: Attributes) -> sp.csr_matrix:
         """(m', m') the neighbours among today's products; those new since training have what their content says."""
-        known = self.factors.sku
-        if not len(known):
-            there = np.full(len(catalog), -1, dtype=np.int64)
-        else:
-            place = np.minimum(np.searchsorted(known, catalog.sku), len(known) - 1)
-            there = np.where(known[place] == catalog.sku, place, -1)
+        there = positions_in(self.factors.sku, catalog.sku)
         return neighbours.realigned(self.neighbours, there, attributes, self.recipe)
 
 

@@ -14,7 +14,6 @@ from engine.recommend.guardrails import (
     Admitted,
     Shown,
     admit,
-    pair_keys,
     replenish_after,
     shelf_places,
     shown_lately,
@@ -24,6 +23,7 @@ from engine.recommend.model import Model
 from engine.recommend.profile import profiles, shared_labels
 from engine.recommend.rules import Rules, Tally
 from engine.recommend.scoring import Readers, Shelf
+from engine.recommend.sparse import pair_keys, rows_of
 from engine.recommend.trend import SECONDS_A_DAY, first_seen, newcomers_trend, trend
 from subscribers.signals import Signals
 
@@ -218,7 +218,7 @@ class Moment:
         """
         rows = self.rows_of(people, personalised)
         bought = select_rows(self.histories.bought, rows)
-        who = np.repeat(np.arange(len(people)), np.diff(bought.indptr))
+        who = rows_of(bought.indptr)
         used_up = self.replenish[bought.indices]
         due = (used_up >= 0) & (self.now - bought.data >= used_up)
         cells = [(who[~due], bought.indices[~due], BOUGHT_CODE)]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.recommend.features import FloatArray
 from engine.recommend.rank import blocks_in
+from engine.recommend.sparse import rows_of
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,3 @@ def add_up(interest: sp.csr_matrix, people: slice, table: Table, room: Room) -> 
     stacked.indptr = ((ends - ends[0]) * weights.shape[1]).astype(np.int32)
     stacked.toarray(out=room.near)
     return room.near
-
-
-def rows_of(indptr: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row of every cell of a CSR matrix."""
-    return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from engine.recommend import explain
 from engine.recommend.explain import Evidence, Why
-from engine.recommend.guardrails import pair_keys
 from engine.recommend.history import keep_strongest, select_rows
 from engine.recommend.moment import Moment
 from engine.recommend.scoring import Readers, ScoreParts, parts_of
+from engine.recommend.sparse import stands_in
 
 EVIDENCE_A_PICK = 3
 
@@ -45,7 +45,7 @@ class Reasons:
         known = parts.known[:, None]
         trend, boost = np.where(known, moment.trend[columns], moment.newcomers_trend[columns]), moment.boosts[columns]
         liking = parts.factors - known * (moment.trend - moment.newcomers_trend)[columns]
-        due = _stands_in(bought, columns)
+        due = stands_in(bought, columns)
         buyer = np.diff(bought.indptr) > 0
         names = moment.attributes.names
         for row in range(len(people)):
@@ -109,10 +109,3 @@ class Reasons:
 def _cells(matrix: sp.csr_matrix, row: int) -> dict[int, float]:
     start, end = matrix.indptr[row], matrix.indptr[row + 1]
     return dict(zip(matrix.indices[start:end].tolist(), matrix.data[start:end].tolist(), strict=True))
-
-
-def _stands_in(matrix: sp.csr_matrix, columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n, k) whether each row of the matrix has these columns."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    there = pair_keys(rows, matrix.indices.astype(np.int64), matrix.shape[1])
-    return np.isin(pair_keys(np.arange(len(columns))[:, None], columns, matrix.shape[1]), there)

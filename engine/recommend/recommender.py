@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.assortment import CatalogColumns
+from engine.assortment import CatalogColumns, positions_in
 from engine.recommend import exposure
 from engine.recommend.arrange import CANDIDATES, Novelties, diversified
 from engine.recommend.explain import Why
@@ -73,8 +73,8 @@ class Heroes:
         """The hero of each; −2 for those who were not in the audience."""
         if not len(self.people):
             return np.full(len(people), -2, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self.people, people), len(self.people) - 1)
-        return np.where(self.people[at] == people, self.place[at], -2)
+        at = positions_in(self.people, people)
+        return np.where(at >= 0, self.place[at], -2)
 
 
 @dataclass
@@ -154,21 +154,21 @@ class Recommender:
             ]
             return np.concatenate([part.places for part in parts]), np.concatenate([part.scores for part in parts])
 
+        def served(rows: NDArray[np.int64], limit: NDArray[np.int64]) -> NDArray[np.int64]:
+            places, scores = lists.places[rows], lists.scores[rows]
+            return exposure.share_out(places, scores, limit, lambda some, width: more(rows[some], width))
+
         best = lists.places[:, 0].astype(np.int64)
         asking = np.flatnonzero(best >= 0)
         stock = self.moment.stock
         limit = exposure.limits(stock, len(asking), self.rules.hero_share)
         hero = np.full(len(people), exposure.NOBODY_LEFT, dtype=np.int64)
-        hero[asking] = exposure.share_out(
-            lists.places[asking], lists.scores[asking], limit, lambda rows, width: more(asking[rows], width)
-        )
+        hero[asking] = served(asking, limit)
         unserved = asking[hero[asking] < 0]
         if len(unserved):  # better one hero too often than no mail; but what is not there cannot be sold
             given = np.bincount(hero[hero >= 0], minlength=len(stock))
             left = np.where(stock < 0, len(people), stock - given)
-            hero[unserved] = exposure.share_out(
-                lists.places[unserved], lists.scores[unserved], left, lambda rows, width: more(unserved[rows], width)
-            )
+            hero[unserved] = served(unserved, left)
             count(self.tally.people, CAP_GAVE_WAY, int((hero[unserved] >= 0).sum()))
         moved = hero[asking] != best[asking]
         scarce = stock[best[asking]] >= 0

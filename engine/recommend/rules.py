@@ -6,8 +6,7 @@ from types import MappingProxyType
 
 from engine.errors import RuleInvalid
 from engine.recommend.filters import Boost, Filter
-
-DAY = 86_400
+from engine.recommend.trend import SECONDS_A_DAY
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ _LIMITS = (
     ("hero_share", 0.001, 1),
     ("exploration", 0, 0.5),
     ("repeat_mails", 0, 100),
-    ("view_delay", 0, 365 * DAY),
+    ("view_delay", 0, 365 * SECONDS_A_DAY),
     ("label_people", 1, 1_000_000),
 )
 

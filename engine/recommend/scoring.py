@@ -14,8 +14,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.recommend.features import FloatArray
-from engine.recommend.nearness import Room, Table, add_up, rows_of
+from engine.recommend.nearness import Room, Table, add_up
 from engine.recommend.rank import NEVER, Cells, first, padded_width, reaching
+from engine.recommend.sparse import rows_of
 
 CELLS_A_BATCH = 1_000_000  # scores at a time, 4 MB: 100 people at 10,000 products; twice as many take a tenth longer
 PEOPLE_A_BATCH = 32  # at least: at 50,000 products 20 take a twelfth longer, because every product is packed each time
@@ -176,7 +177,7 @@ def parts_of(readers: Readers, shelf: Shelf, places: NDArray[np.int64]) -> Score
 
 @dataclass(frozen=True)
 class _Rough:
-    """What is left of a batch of n people: q cells that may be among the best, and f forbidden ones. users: (n, d + 2).
+    """What is left of a batch of n people: q cells that may be among the best, and f forbidden ones. users: (n, d + 3).
     near, barred_near: (q,), (f,), and lost, the scores of what is forbidden, (f,): to be multiplied with scale, (n,).
     barred: (f, 3) row, place, rule."""
 

@@ -38,7 +38,7 @@ def recommend(
 
     world = open_workspace(workspace)
     with reading(world.database) as session:
-        account, _ = account_of_one(session, world.settings, world.secrets, address, count, now=world.clock())
+        account = account_of_one(session, world.settings, world.secrets, address, count, now=world.clock())
         picks = shown_picks(session, account.picks.picks)
         products = products_by_id(session, _mentioned(account))
     if as_json:

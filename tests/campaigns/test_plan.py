@@ -115,9 +115,7 @@ def test_the_hero_is_the_first_pick_that_recommend_shows(shop):
     codes = dict(shop.query("SELECT sku_id, code FROM product"))
     with reading(shop.world.database) as session:
         for row in rows:
-            account, _ = account_of_one(
-                session, shop.world.settings, shop.world.secrets, row["address"], 5, now=shop.now
-            )
+            account = account_of_one(session, shop.world.settings, shop.world.secrets, row["address"], 5, now=shop.now)
             shown = shown_picks(session, account.picks.picks)
             assert shown[0].code == codes[row["hero_sku_id"]]
             assert [pick.sku_id for pick in account.picks.picks] == [pick[0] for pick in json.loads(row["picks"])]

@@ -1,7 +1,7 @@
 """The comparison: every model's lists for every question, measured."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.assortment import CatalogColumns
 from engine.recommend.evaluate.contenders import OURS, Contender, Ours, baselines, popularity
-from engine.recommend.evaluate.measures import CUT, NOTHING, Measures, hits_of, measure, ndcg_of
+from engine.recommend.evaluate.measures import CUT, NOTHING, Measures, measure, ndcg_of
 from engine.recommend.evaluate.split import PROTOCOL, Question, Split, split
 from engine.recommend.history import select_rows
 from engine.recommend.model import Model, learn
@@ -17,9 +17,11 @@ from engine.recommend.rank import NEVER, best
 from engine.recommend.recipe import Recipe
 from engine.recommend.recommender import Recommender
 from engine.recommend.rules import Rules
+from engine.recommend.sparse import rows_of, stands_in
 from subscribers.signals import Signals
 
 PEOPLE_A_BATCH = 500
+SCORES_ALONE = Rules(hero_share=1, diversity=0, exploration=0)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Evaluation:
     of_fresh: int
     candidates: int
     results: tuple[Result, ...]
-    trade_off: tuple[tuple[float, float, float], ...] = field(default=())
+    trade_off: tuple[tuple[float, float, float], ...] = ()
 
     def of(self, name: str) -> Result:
         return next(result for result in self.results if result.name == name)
@@ -104,7 +106,7 @@ def evaluate(
     asked = split(signals, catalog, at=split_at, days=days)
     model = learn(asked.history, asked.catalog, recipe)
     view = recommender(asked, model, rules or Rules())
-    free = recommender(asked, model, Rules(hero_share=1, diversity=0, exploration=0))
+    free = recommender(asked, model, SCORES_ALONE)
     contenders = [*baselines(asked, recipe, only), Ours(asked, free.moment)]
     results = [_result(asked, each.name, _lists_of(asked, each)) for each in contenders]
     results.append(_result(asked, OURS, _picks(asked, view, Ours(asked, view.moment))))
@@ -164,7 +166,7 @@ def _lists_of(asked: Split, contender: Contender) -> Lister:
 def _allowed(asked: Split, question: str, people: NDArray[np.int64], scores: np.ndarray) -> np.ndarray:
     """−inf for what may not be an answer: what was bought (for "again": what was not; for "fresh": all but the new)."""
     bought = select_rows(asked.history.bought, asked.history.rows_of(people))
-    rows = np.repeat(np.arange(len(people)), np.diff(bought.indptr))
+    rows = rows_of(bought.indptr)
     if question == "again":
         kept = np.full_like(scores, NEVER)
         kept[rows, bought.indices] = scores[rows, bought.indices]
@@ -198,7 +200,7 @@ def _trade_off(asked: Split, model: Model, share: float) -> tuple[float, float, 
         trend_weight=model.recipe.trend_weight * share,
         settled_weight=model.recipe.settled_weight * share,
     )
-    view = recommender(asked, replace(model, recipe=recipe), Rules(hero_share=1, diversity=0, exploration=0))
+    view = recommender(asked, replace(model, recipe=recipe), SCORES_ALONE)
     lists = _lists_of(asked, Ours(asked, view.moment))("new", asked.new.people)
     found = measure(lists, asked.new.truth, popularity(asked)) if len(asked.new) else NOTHING
     return share, found.coverage, found.ndcg
@@ -207,8 +209,8 @@ def _trade_off(asked: Split, model: Model, share: float) -> tuple[float, float, 
 def _ndcg(question: Question, lists: NDArray[np.int64]) -> float:
     if not len(question):
         return 0.0
-    return round(float(ndcg_of(hits_of(lists, question.truth), np.diff(question.truth.indptr)).mean()), 4)
+    return round(float(ndcg_of(stands_in(question.truth, lists), np.diff(question.truth.indptr)).mean()), 4)
 
 
 def _hit_rate(question: Question, lists: NDArray[np.int64]) -> float:
-    return round(float(hits_of(lists, question.truth).any(axis=1).mean()), 4) if len(question) else 0.0
+    return round(float(stands_in(question.truth, lists).any(axis=1).mean()), 4) if len(question) else 0.0

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from engine.recommend.guardrails import pair_keys
+from engine.recommend.sparse import stands_in
 
 CUT = 10
 
@@ -37,14 +37,6 @@ class Measures:
 NOTHING = Measures(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def hits_of(lists: NDArray[np.int64], truth: sp.csr_matrix) -> NDArray[np.bool_]:
-    """(n, 10) which products of the lists are true. lists: (n, k) columns of the truth, −1 for none."""
-    rows = np.repeat(np.arange(truth.shape[0]), np.diff(truth.indptr))
-    true = pair_keys(rows, truth.indices.astype(np.int64), truth.shape[1])
-    asked = pair_keys(np.arange(len(lists))[:, None], lists, truth.shape[1])
-    return np.asarray(np.isin(asked, true) & (lists >= 0))
-
-
 def ndcg_of(hits: NDArray[np.bool_], truths: NDArray[np.int64]) -> NDArray[np.float64]:
     """(n,) NDCG with gain 1, log2 discount, and the ideal cut at min(10, truths). truths: (n,), at least 1."""
     discount = 1.0 / np.log2(np.arange(2, CUT + 2))
@@ -57,7 +49,7 @@ def measure(lists: NDArray[np.int64], truth: sp.csr_matrix, popularity: NDArray[
     if not len(lists):
         return NOTHING
     lists = lists[:, :CUT]
-    hits, truths = hits_of(lists, truth), np.diff(truth.indptr)
+    hits, truths = stands_in(truth, lists), np.diff(truth.indptr)
     listed = lists[lists >= 0]
     share = (popularity + 1) / (popularity.sum() + len(popularity))  # as if each had been bought once more
     heroes = lists[:, 0][lists[:, 0] >= 0] if lists.shape[1] else listed

@@ -79,6 +79,6 @@ def _beside(x: float, y: float, name: str, lower: int) -> str:
 
 
 def _round_up(value: float) -> float:
-    """The next twentieth (coverage) or fiftieth (NDCG) above, so that the axes have round ends."""
+    """The next fifth above, or of small values the next twenty-fifth, so that the axes have round ends."""
     step = 0.2 if value > 0.2 else 0.04
     return max(step, -(-value // step) * step)

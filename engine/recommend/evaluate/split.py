@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from engine.assortment import CatalogColumns
 from engine.catalog import IN_STOCK
 from engine.recommend.arrange import NEW_DAYS
-from engine.recommend.guardrails import pair_keys
 from engine.recommend.history import Histories, histories
+from engine.recommend.sparse import pair_keys
 from engine.recommend.trend import SECONDS_A_DAY, first_seen
 from subscribers.models import Kind
 from subscribers.signals import Signals

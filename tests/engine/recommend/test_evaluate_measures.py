@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.recommend.evaluate.measures import CUT, NOTHING, Measures, hits_of, measure, ndcg_of
+from engine.recommend.evaluate.measures import CUT, NOTHING, Measures, measure, ndcg_of
+from engine.recommend.sparse import stands_in
 
 
 def measured(
@@ -74,7 +75,7 @@ def test_only_the_first_ten_count() -> None:
 
 def test_an_end_of_a_list_is_no_hit_of_the_person_before() -> None:
     truth = sp.csr_matrix(np.array([[False, True], [True, False]]))
-    assert hits_of(np.array([[0, -1], [-1, -1]]), truth).any() == np.False_
+    assert stands_in(truth, np.array([[0, -1], [-1, -1]])).any() == np.False_
 
 
 def test_of_nobody_nothing_is_measured() -> None:
