@@ -68,13 +68,29 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Mail:
-    """The words of one mail. leftovers: template source that would be read as it is, see `engine.render.leftovers`."""
+    """The words of one mail.
+
+    pieces: the HTML, cut between elements and never inside a tag, a comment, a style sheet or any other place where <
+    is no text. What does not differ from mail to mail is the same object in each, so that what is found out about a
+    piece (its checks, its encoding) can be kept by its text. text_pieces: the text part, cut at line ends.
+    leftovers: template source that would be read as it is, see `engine.render.leftovers`.
+    """
 
     subject: str
     preheader: str
-    html: str
-    text: str
+    pieces: tuple[str, ...]
+    text_pieces: tuple[str, ...]
     leftovers: tuple[str, ...] = ()
+
+    @cached_property
+    def html(self) -> str:
+        """The HTML in one piece."""
+        return "".join(self.pieces)
+
+    @cached_property
+    def text(self) -> str:
+        """The text part in one piece."""
+        return "".join(self.text_pieces)
 
 
 class Composer:
@@ -119,7 +135,7 @@ class Composer:
         context["subject"], context["preheader"] = subject, preheader
         html, text = rendered(self._html, context, name), rendered(self._text, context, f"{name}, text part")
         html = html if self._content.inlined else inline_html(html, name)
-        return Mail(subject, preheader, html, text.strip() + "\n", self._leftovers)
+        return Mail(subject, preheader, (html,), (text.strip() + "\n",), self._leftovers)
 
     def _context(self, recipient: Recipient) -> dict[str, Any]:
         cards = [{**self._cards[sku_id], "reason": sentence} for sku_id, sentence in recipient.picks]

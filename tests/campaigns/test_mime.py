@@ -25,7 +25,7 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 
 def build(*, subject="Hello", name="Shop", html="<p>hi</p>", text="hi", to="ana@example.com", link=LINK):
     sender = Sender(name, "shop@example.com", "1 Mill Lane", "https://shop.example")
-    mail = Mail(subject, "", html, text)
+    mail = Mail(subject, "", (html,), (text,))
     return message_bytes(mail, sender, to=to, message_id="abc@example.com", date=DATE, unsubscribe_url=link)
 
 

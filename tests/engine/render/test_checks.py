@@ -104,8 +104,8 @@ def test_a_subject_has_one_to_two_hundred_characters(subject: str, finds: set[tu
 def test_size_is_counted_in_bytes_and_102_kb_are_not_too_many() -> None:
     sound = mail()
     space = 102 * 1024 - len(sound.html.encode())
-    assert found(replace(sound, html=sound.html + "x" * space)) == set()
-    assert found(replace(sound, html=sound.html + "x" * (space + 1))) == {("warning", "size")}
+    assert found(replace(sound, pieces=(sound.html + "x" * space,))) == set()
+    assert found(replace(sound, pieces=(sound.html + "x" * (space + 1),))) == {("warning", "size")}
 
 
 ADDRESSES = [
