@@ -1,4 +1,4 @@
-"""System packages the tests need: a PostgreSQL server and Chromium. Installed when we are root, named when not."""
+"""System packages the tests need: PostgreSQL, Chromium and two fonts. Installed when we are root, named when not."""
 
 import os
 import shutil
@@ -6,13 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = {"postgresql": "a PostgreSQL server", "chromium": "Chromium"}
+PACKAGES = {
+    "postgresql": "a PostgreSQL server",
+    "chromium": "Chromium",
+    "fonts-liberation": "the Liberation fonts",  # the golden pictures of the mails are taken in these two
+    "fonts-dejavu-core": "the DejaVu fonts",
+}
+FONTS = {"fonts-liberation": "LiberationSerif-Italic.ttf", "fonts-dejavu-core": "DejaVuSans-Bold.ttf"}
 
 
 def there(package: str) -> bool:
     """Whether the programs of a package are on this machine, wherever it puts them."""
     if package == "postgresql":
         return bool(list(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or shutil.which("postgres"))
+    if package in FONTS:
+        return any(Path("/usr/share/fonts").rglob(FONTS[package]))
     return bool(shutil.which("chromium") or shutil.which("chromium-browser"))
 
 
