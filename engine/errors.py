@@ -13,6 +13,10 @@ class TemplateMissing(EngineError):
     """There is no template of this name."""
 
 
+class ContentOutdated(EngineError):
+    """What a run was frozen from cannot be read by this version."""
+
+
 class NothingToTrainOn(EngineError):
     """No signals to learn from, or no products to recommend."""
 

@@ -1,34 +1,27 @@
-"""The Jinja sandbox templates run in, and where templates are found: the user's own before the shipped ones."""
+"""Where templates are found, the user's own before the shipped ones, and what is said about a mistake in one."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jinja2 import (
-    DictLoader,
-    Environment,
-    FileSystemLoader,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    TemplateSyntaxError,
-    Undefined,
-    UndefinedError,
-)
+from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.exceptions import TemplateNotFound as JinjaTemplateNotFound
-from jinja2.filters import do_wordwrap
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import TemplateBroken, TemplateMissing
+from engine.render.sandbox import LARGEST, wordwrap
+from engine.render.sandbox import Sandbox as Sandbox  # noqa: PLC0414 - others take it from here
 
 SHIPPED = Path(__file__).parent.parent.parent / "templates" / "email"
 SUFFIX = ".html"
-LARGEST = 1_000_000  # characters or units; a mail has 100,000 characters at most
+READ = {SUFFIX, ".txt", ".toml", ".po"}  # the files that a template may be made of
+MOST_PIECES = 20_000  # a mail of a hundred products has 1,000
+_KEPT_TEXT = 10_000  # characters of a paragraph whose wrapped form is kept: 256 of them take 5 MB at most
 
 
 @dataclass(frozen=True)
@@ -57,69 +50,6 @@ class TemplateSheet:
         return {variable.name: variable.default for variable in self.variables}
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja with strict undefined and no way out to Python objects. The same values always give the same text."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def __init__(
-        self, folders: Sequence[Path] = (), *, files: Mapping[str, str] | None = None, autoescape: bool = True
-    ) -> None:
-        super().__init__(
-            loader=_Named(files) if files else FileSystemLoader([str(folder) for folder in folders], "utf-8-sig"),
-            autoescape=autoescape,
-            undefined=StrictUndefined,
-            keep_trailing_newline=False,
-            finalize=_printable,
-        )
-        for by_chance in (self.filters, self.globals):
-            by_chance.pop("random", None)
-            by_chance.pop("lipsum", None)
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """`card.title`: contexts are plain dicts, so look the key up first (0.1 µs against 0.6, some 70 a mail).
-
-        `campaign.copy` then is what the marketer wrote, not dict.copy. What is no key goes the sandbox's way.
-        """
-        if type(obj) is dict and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """× and ** within bounds: a number or a text that fills the memory stops one mail and not the machine."""
-        if operator == "**" and not (abs(left) <= LARGEST and abs(right) <= 64):
-            raise OverflowError(f"{left} ** {right} is too large a number for a mail")
-        if operator == "*" and isinstance(left, int) != isinstance(right, int):
-            times, repeated = (left, right) if isinstance(left, int) else (right, left)
-            if hasattr(repeated, "__len__") and len(repeated) * times > LARGEST:
-                raise OverflowError(f"a text of {len(repeated) * times} characters is too long for a mail")
-        return super().call_binop(context, operator, left, right)
-
-
-class _Named(DictLoader):
-    """Files in memory that keep their names, for the sentence about a mistake in one of them."""
-
-    def get_source(  # type: ignore[override]
-        self, environment: Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
-        source, _, up_to_date = super().get_source(environment, template)
-        return source, template, up_to_date
-
-
-def _printable(value: Any) -> Any:
-    """What may be printed: plain values. A method prints its place in memory, which is another one in each process."""
-    if type(value) is str or isinstance(value, (str, int, float)) or value is None:  # nearly all are, 70 a mail
-        return value
-    if isinstance(value, Undefined):
-        str(value)  # raises, also within a list, which would print it as "Undefined"
-    elif isinstance(value, (list, tuple, dict)):
-        for inner in (*value, *(value.values() if isinstance(value, dict) else ())):
-            _printable(inner)
-    else:
-        raise TypeError(f"{type(value).__name__} cannot be printed; a call needs (), a filter such as map needs |list")
-    return value
-
-
 @dataclass(frozen=True)
 class TemplateFolders:
     """The folders templates are looked for in, first match first."""
@@ -134,16 +64,34 @@ class TemplateFolders:
         """The templates there are: those with a TOML sheet beside them."""
         return sorted({sheet.stem for folder in self.folders for sheet in folder.glob("*.toml")})
 
+    def files(self) -> dict[str, str]:
+        """Every template file with its text, such as "blocks/hero.html": the first folder wins. Raises TemplateBroken.
+
+        All there is to know about templates, for a process that may open no file (`engine.render.bounded`).
+        """
+        found: dict[str, str] = {}
+        for folder in self.folders:
+            for path in sorted(folder.rglob("*")):
+                name = path.relative_to(folder).as_posix()
+                if path.is_symlink() and path.is_dir():
+                    _refuse_outside(path, folder, name)
+                elif path.suffix in READ and name not in found and path.is_file():
+                    found[name] = _text_of(path, folder, name)
+        return found
+
     def source(self, name: str) -> str:
         """The text of a template file such as "picked-for-you.html". Raises TemplateMissing."""
         try:
-            return self.sandbox().loader.get_source(self.sandbox(), name)[0]  # type: ignore[union-attr]
+            text, file, _ = self.sandbox().loader.get_source(self.sandbox(), name)  # type: ignore[union-attr]
         except JinjaTemplateNotFound:
             known = ", ".join(self.names())
             plain = name.removesuffix(SUFFIX).removesuffix(".toml")
             raise TemplateMissing(f"there is no template {plain!r}; there are: {known}") from None
         except UnicodeDecodeError as error:
             raise TemplateBroken(f"template {name}: is not UTF-8 ({error.reason}); save it as UTF-8") from None
+        path = Path(file or "")
+        _refuse_outside(path, next(folder for folder in self.folders if path.is_relative_to(folder)), name)
+        return text
 
     def sheet(self, name: str) -> TemplateSheet:
         """The sheet of a template. Raises TemplateMissing, TemplateBroken."""
@@ -164,19 +112,44 @@ class TemplateFolders:
         return TemplateSheet(name=name, variables=variables, **texts)
 
 
-def explain_error(error: Exception, name: str) -> TemplateBroken:
-    """What is wrong with a template in one sentence: which template, which line, what is missing."""
+def _refuse_outside(path: Path, folder: Path, name: str) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise TemplateBroken(f"template {name}: is a link to a place outside {folder}; put the file itself there")
+
+
+def _text_of(path: Path, folder: Path, name: str) -> str:
+    _refuse_outside(path, folder, name)
+    if path.stat().st_size > LARGEST:
+        raise TemplateBroken(f"template {name}: is larger than 1 MB; a mail has 0.1 MB at most")
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TemplateBroken(f"template {name}: is not UTF-8 ({error.reason}); save it as UTF-8") from None
+
+
+def explain_error(error: Exception, name: str, places: Callable[[int, str], str] | None = None) -> TemplateBroken:
+    """What is wrong with a template in one sentence: which template, which line, what is missing.
+
+    places: says of a line of a template that was put together from files, and of what is said about it, where that
+    stands ("blocks/hero.html, line 7").
+    """
     if isinstance(error, TemplateSyntaxError):
         return TemplateBroken(f"template {error.name or name}, line {error.lineno}: {error.message}")
     name, line = _place_in_template(error, name)
     where = f"template {name}, line {line}" if line else f"template {name}"
+    if line and places and (place := places(line, str(error))):
+        where = f"template {name}, {place}"
     if isinstance(error, UndefinedError):
         return TemplateBroken(f"{where}: {error.message}; check the spelling, or give it a default")
     if isinstance(error, JinjaTemplateNotFound):
         return TemplateBroken(f"{where}: there is no file {error.message!r} to extend or include")
     if isinstance(error, SecurityError):
         return TemplateBroken(f"{where}: {error.message}")
-    return TemplateBroken(f"{where}: {error or type(error).__name__}")
+    if isinstance(error, RecursionError):
+        return TemplateBroken(f"{where}: calls or includes itself without end, or is nested too deeply")
+    if isinstance(error, MemoryError):
+        return TemplateBroken(f"{where}: needs more memory than there is for a mail; look for what grows in a loop")
+    return TemplateBroken(f"{where}: {str(error) or type(error).__name__}")
 
 
 def _place_in_template(error: BaseException, name: str) -> tuple[str, int | None]:
@@ -190,13 +163,16 @@ def _place_in_template(error: BaseException, name: str) -> tuple[str, int | None
     return name, line
 
 
-@cache
-def text_sandbox() -> Sandbox:
-    """For subjects, preheaders and text parts: the same sandbox without HTML escaping."""
-    environment = Sandbox(autoescape=False)
-    # the same paragraphs in every mail of a run: wrapping them anew takes half of the text part's 70 µs
-    environment.filters["wordwrap"] = lru_cache(maxsize=256)(partial(do_wordwrap, environment))
-    return environment
+def keep_wrapped(environment: Sandbox) -> None:
+    """Remember what `wordwrap` made of a paragraph: the same ones stand in every mail of a run, and wrapping them anew
+    takes half of the text part's 70 µs."""
+    wrapped = partial(wordwrap, environment)
+    kept = lru_cache(maxsize=256)(wrapped)
+
+    def kept_wordwrap(text: str, *args: Any, **kwargs: Any) -> Any:
+        return (kept if len(text) <= _KEPT_TEXT else wrapped)(text, *args, **kwargs)
+
+    environment.filters["wordwrap"] = kept_wordwrap
 
 
 def compiled(environment: Sandbox, source: str, name: str) -> Template:
@@ -209,19 +185,17 @@ def compiled(environment: Sandbox, source: str, name: str) -> Template:
         raise TemplateBroken(f"template {name}: is nested too deeply ({error})") from error
 
 
-def rendered(template: Template, context: Mapping[str, Any], name: str) -> str:
-    """The text of a template, filled. Raises TemplateBroken, whatever its expressions raise."""
+def printed(
+    template: Template, context: Context, name: str, places: Callable[[int, str], str] | None = None
+) -> list[str]:
+    """What a template prints, piece by piece. Raises TemplateBroken, whatever its expressions raise."""
     try:
-        return template.render(context)
-    except Exception as error:
-        raise explain_error(error, name) from error
-
-
-def render_line(source: str, context: Mapping[str, Any], *, name: str) -> str:
-    """A one-line text such as a subject, from a Jinja source. Raises TemplateBroken."""
-    return " ".join(rendered(_compiled_line(source, name), context, name).split())
-
-
-@lru_cache(1_000)
-def _compiled_line(source: str, name: str) -> Template:
-    return compiled(text_sandbox(), source, name)
+        pieces = list(islice(template.root_render_func(context), MOST_PIECES))
+        if len(pieces) == MOST_PIECES or sum(map(len, pieces)) > LARGEST:
+            raise OverflowError(f"a mail of more than {LARGEST:,} characters is too long")
+        return pieces
+    except Exception:
+        try:
+            template.environment.handle_exception()  # makes the traceback speak of the template's own lines
+        except Exception as error:
+            raise explain_error(error, name, places) from error

@@ -1,0 +1,286 @@
+"""What somebody might write into a template to get out of it, to look around, or to stop the machine."""
+
+import os
+from typing import Any
+
+import jinja2.utils
+
+from engine.render.compose import Composer
+from engine.render.inline import prepare
+from tests.engine.mails import card, content, recipient
+
+SECRET = "the key of the house"
+SECRET_FILE = "SECRET_FILE"  # in a template: the path of the file beside the folder; of a server: SERVER
+
+ESCAPES = {
+    "class": "{{ ''.__class__ }}",
+    "class by item": "{{ ''['__class__'] }}",
+    "class by attr": "{{ ''|attr('__class__') }}",
+    "class by attr, joined": "{{ ''|attr(['__cl', 'ass__']|join) }}",
+    "class by attr, escaped": r"{{ ''|attr('\x5f\x5fclass\x5f\x5f')|attr('mro')() }}",
+    "subclasses": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "subclasses of an int": "{{ (1).__class__.__base__.__subclasses__()|length }}",
+    "class by map": "{{ ['']|map(attribute='__class__')|list }}",
+    "class by map, deep": "{{ [hero]|map(attribute='title.__class__')|list }}",
+    "class by map of attr": "{{ ['']|map('attr', '__class__')|list }}",
+    "class by sort": "{{ ['b', 'a']|sort(attribute='__class__')|list }}",
+    "class by groupby": "{{ ['a']|groupby('__class__')|list }}",
+    "class by selectattr": "{{ ['a']|selectattr('__class__')|list }}",
+    "class by sum": "{{ ['a']|sum(attribute='__class__') }}",
+    "class by unique": "{{ ['a']|unique(attribute='__class__')|list }}",
+    "class by min": "{{ ['a', 'b']|min(attribute='__class__') }}",
+    "format": "{{ '{0.__class__}'.format(hero) }}",
+    "format with an index": "{{ '{0[title].__class__.__init__.__globals__}'.format(hero) }}",
+    "format by name": "{{ '{x.__class__}'.format(x=hero) }}",
+    "format_map": "{{ '{x.__class__.__init__}'.format_map({'x': hero}) }}",
+    "format of what was joined": "{{ ('{0.__cl' ~ 'ass__}').format('') }}",
+    "format of markup": "{{ ('{0.__class__}'|e).format('') }}",
+    "format of safe text": "{{ ('{0.__class__.__mro__}'|safe).format('') }}",
+    "format by attr": "{{ ('{0.__class__}'|attr('format'))('') }}",
+    "format by item": "{{ '{0.__class__}'['format']('') }}",
+    "format kept": "{% set f = '{0.__class__}'.format %}{{ f('') }}",
+    "format in a namespace": "{% set n = namespace(f='{0.__class__}'.format) %}{{ n.f('') }}",
+    "format by map": "{{ ['{0.__class__}']|map(attribute='format')|first }}",
+    "format called by map": "{% for f in ['{0.__class__}']|map(attribute='format') %}{{ f('') }}{% endfor %}",
+    "format of format": "{{ '{0.format.__self__.__class__}'.format('') }}",
+    "format within format": "{{ '{:{x.__class__}}'.format('', x='') }}",
+    "percent": "{{ '%(__class__)s' % hero }}",
+    "joiner": "{{ joiner.__init__.__globals__['os'].popen('cat SECRET_FILE').read() }}",
+    "cycler": "{{ cycler.__init__.__globals__.planted }}",
+    "cycler's method": "{{ cycler('a').next.__func__.__globals__.planted }}",
+    "namespace": "{{ namespace.__init__.__globals__.os.environ }}",
+    "namespace's class": "{{ namespace().__class__.__mro__ }}",
+    "lipsum": "{{ lipsum.__globals__.os.environ.HANDPICKED_SECRET }}",
+    "dict": "{{ dict.__base__.__subclasses__() }}",
+    "dict's mro": "{{ dict.mro() }}",
+    "range": "{{ range.__class__ }}",
+    "self": "{{ self.__init__.__globals__ }}",
+    "self's context": "{{ self._TemplateReference__context.environment }}",
+    "self's block": "{% block x %}{{ self.x.__func__ }}{% endblock %}",
+    "a macro's code": "{% macro m() %}{% endmacro %}{{ m.__call__.__globals__ }}{{ m._func.__globals__ }}",
+    "caller": "{% macro m() %}{{ caller._func.__globals__ }}{% endmacro %}{% call m() %}{% endcall %}",
+    "loop": "{% for x in [1] %}{{ loop._iterator.gi_frame }}{% endfor %}",
+    "loop's class": "{% for x in [1] %}{{ loop.__class__.__init__.__globals__ }}{% endfor %}",
+    "generator's frame": "{{ ([1]|map('string')).gi_frame.f_back.f_globals }}",
+    "generator's code": "{{ ([1]|select).gi_code.co_consts }}",
+    "undefined's exception": "{{ nothing._undefined_exception }}",
+    "the words' code": "{{ _.__globals__ }}{{ _.__self__ }}{{ _.__func__ }}",
+    "an environment": "{{ environment.globals }}{{ context.eval_ctx }}",
+    "a name with underscores": "{% set __builtins__ = 1 %}{{ __import__('os').environ }}",
+    "a filter by name": "{{ 'os'|map('__import__')|list }}",
+    "import of a module": "{% import 'os' as os %}{{ os.environ }}",
+    "a test by name": "{{ ['']|select('__class__')|list }}",
+    "await": "{{ (hero.title.__await__)() }}",
+    "do": "{% do hero.update(title='x') %}",
+    "debug": "{% debug %}",
+    "writing": "{{ hero.update(title='x') }}{{ picks.append(1) }}{{ hero.title }}",
+    "writing by set": "{% set hero.__class__ = 1 %}",
+    "writing to a namespace": "{% set n = namespace() %}{% set n.__class__ = hero %}{{ n.keys }}",
+    "a path as a subject": "{{ hero.title.__class__.__base__ }}",
+    "bytes": "{{ 'import os'.encode('utf-7').decode.__self__.__class__ }}",
+    "a codec": "{{ ''.encode('../../SECRET_FILE') }}",
+    "xmlattr's key": "<p{{ {'x onload=\"1\" y': 'z'}|xmlattr }}>x</p>",
+}
+FILES = {
+    "include of a parent": "{% include '../../secret.txt' %}",
+    "include of an absolute path": "{% include 'SECRET_FILE' %}",
+    "include of a device": "{% include '/dev/zero' %}",
+    "include of a process's own": "{% include '/proc/self/environ' %}",
+    "include of an address": "{% include 'http://SERVER/x' %}",
+    "include with a drive": r"{% include 'C:\\windows\\win.ini' %}",
+    "include with a null": r"{% include 'main.html\x00.txt' %}",
+    "include worked out": "{% set name = '../' * 8 ~ 'SECRET_FILE' %}{% include name %}",
+    "include of one of many": "{% include ['none.html', '../secret.txt', 'SECRET_FILE'] %}",
+    "include of what is missing": "{% include 'SECRET_FILE' ignore missing %}",
+    "extends": "{% extends 'SECRET_FILE' %}",
+    "extends worked out": "{% set up = 'SECRET_FILE' %}{% extends up %}",
+    "import": "{% import 'SECRET_FILE' as x %}{{ x }}",
+    "from": "{% from '../secret.txt' import x %}{{ x }}",
+    "css import": "<style>@import 'http://SERVER/x.css';</style><p>x</p>",
+    "css import by url": "<style>@import url(http://SERVER/x.css) screen;</style><p>x</p>",
+    "css import of a file": "<style>@import 'file://SECRET_FILE';</style><p>x</p>",
+    "css import, escaped": r"<style>@\69mport 'file://SECRET_FILE';</style><p>x</p>",
+    "css import, escaped fully": r"<style>@\000069\00006d\000070ort 'http://SERVER/x';</style><p>x</p>",
+    "css import, escaped later": r"<style>@im\70ort 'file://SECRET_FILE';</style><p>x</p>",
+    "css import, large": "<style>@IMPORT 'http://SERVER/x';</style><p>x</p>",
+    "css import, printed": "<style>@{{ 'im' }}{{ 'port' }} 'file://SECRET_FILE';</style><p>x</p>",
+    "css import, printed whole": "<style>{{ '@imp' ~ 'ort url(file://SECRET_FILE);' }}</style><p>x</p>",
+    "css import behind a comment": "<style>/* x */@import/**/'file://SECRET_FILE';</style><p>x</p>",
+    "css import in a comment": "<style>/* @import 'http://SERVER/x'; */ p { color: red }</style><p>x</p>",
+    "css import in media": "<style>@media screen { @import 'http://SERVER/x'; }</style><p>x</p>",
+    "css import of data": "<style>@import 'data:text/css,p{color:red}';</style><p>x</p>",
+    "css import in an attribute": "<p style=\"@import 'http://SERVER/x'\">x</p>",
+    "css charset": "<style>@charset 'utf-7'; +AEA-import 'file://SECRET_FILE';</style><p>x</p>",
+    "css namespace": "<style>@namespace url(http://SERVER/x);</style><p>x</p>",
+    "css font": "<style>@font-face { font-family: x; src: url(file://SECRET_FILE) }</style><p>x</p>",
+    "css url": "<style>p { background: url(http://SERVER/x) }</style><p>x</p>",
+    "css expression": "<style>p { width: expression(alert(1)); behavior: url(http://SERVER/x) }</style><p>x</p>",
+    "stylesheet": "<link rel=stylesheet href=http://SERVER/x.css><p>x</p>",
+    "stylesheet of a file": "<link href='file://SECRET_FILE' rel='alternate StyleSheet'><p>x</p>",
+    "stylesheet, spelt oddly": "<link rel=\n\t'&#115;tylesheet' href='http://SERVER/x'><p>x</p>",
+    "stylesheet, printed": "<link rel=\"{{ 'style' ~ 'sheet' }}\" href='file://SECRET_FILE'><p>x</p>",
+    "stylesheet of a processing instruction": "<?xml-stylesheet href='file://SECRET_FILE'?><html><p>x</p></html>",
+    "base": "<base href='file:///'><style>p { color: red }</style><p>x</p>",
+    "xml entity": "<!DOCTYPE x [<!ENTITY x SYSTEM 'file://SECRET_FILE'>]><html><p>&x;</p></html>",
+    "xml parameter entity": "<!DOCTYPE x [<!ENTITY % x SYSTEM 'http://SERVER/x'> %x;]><html><p>x</p></html>",
+    "xml declared": "<?xml version='1.0'?><!DOCTYPE x SYSTEM 'http://SERVER/x.dtd'><html><p>x</p></html>",
+    "xml inclusion": "<p xmlns:xi='http://www.w3.org/2001/XInclude'><xi:include href='SECRET_FILE' parse='text'/></p>",
+    "frame": "<iframe src='file://SECRET_FILE'></iframe><p>x</p>",
+    "object": "<object data='file://SECRET_FILE'></object><embed src='http://SERVER/x'>",
+    "script": "<script src='http://SERVER/x.js'></script><p>x</p>",
+    "refresh": "<meta http-equiv=refresh content='0;url=http://SERVER/x'><p>x</p>",
+}
+GROWING = "{% set n = namespace(x=START) %}{% for i in range(60) %}{% set n.x = GROWN %}{% endfor %}"
+GROWING = "{% set n = namespace(x=START) %}{% for i in range(60) %}{% set n.x = GROWN %}{% endfor %}"
+DOUBLING = GROWING.replace("START", "'xxxxxxxx'") + "{{ n.x|length }}"
+LISTS = GROWING.replace("START", "[1]").replace("GROWN", "[n.x, n.x]")
+SELECTORS = "".join(f".a{number} .b{number} > p {{ color: red }} " for number in range(100_000))
+BOMBS = {
+    "folded percent": "{{ '%999999999d' % 1 }}",
+    "folded percent, many": "{{ '" + "%999999d" * 2_000 + "' % 1 }}",
+    "folded percent with a star": "{{ '%*d' % (999999999, 1) }}",
+    "folded precision": "{{ '%.999999999f' % 1 }}",
+    "folded filter": "{{ '%999999999s'|format('x') }}",
+    "folded format": "{{ '{:999999999}'.format(1) }}",
+    "folded center": "{{ 'x'|center(999999999) }}",
+    "folded indent": "{{ 'x\ny'|indent(999999999) }}",
+    "folded repeat": "{{ 'x' * 10**10 }}",
+    "folded list": "{{ [0] * 10**10 }}",
+    "folded power": "{{ 10**10**10 }}",
+    "folded power of powers": "{{ 9**64**64**64 }}",
+    "folded round": "{{ 1.5|round(999999999, 'ceil') }}",
+    "folded join": "{{ ['x' * 999999] * 999999 | join }}",
+    "folded replace": "{{ ('x' * 999999)|replace('x', 'y' * 999999) }}",
+    "folded slice": "{{ 'x'|slice(999999999)|list }}",
+    "folded batch": "{{ 'x'|batch(999999999, 'y')|list }}",
+    "folded json": "{{ [1, 2]|tojson(indent=999999999) }}",
+    "folded length": "{{ ('x'|center(9999999999))|length }}",
+    "center": "{{ hero.title.center(999999999) }}",
+    "ljust": "{{ hero.title.ljust(999999999) }}",
+    "rjust by attr": "{{ (hero.title|attr('rjust'))(999999999) }}",
+    "zfill by item": "{{ hero.title['zfill'](999999999) }}",
+    "expandtabs": "{{ 'x\ty'.expandtabs(999999999) }}",
+    "replace": "{{ ('x' * 999999).replace('x', 'y' * 999999) }}",
+    "translate": "{{ ('x' * 999999).translate({120: 'y' * 999999}) }}",
+    "join": "{{ ('y' * 999999).join('x' * 999999) }}",
+    "join by map": "{{ ['x' * 999999]|map('replace', 'x', 'y' * 999999)|list|length }}",
+    "center by map": "{{ ['x']|map('center', 999999999)|list|length }}",
+    "to_bytes": "{{ (1).to_bytes(9999999999, 'big')|length }}",
+    "format with a width within": "{{ '{:{}}'.format('x', 999999999) }}",
+    "format of markup, wide": "{{ ('{:999999999}'|e).format(1) }}",
+    "format, many": "{{ ('{0:999999}' * 9999).format(1) }}",
+    "format_map, wide": "{{ '{x:>999999999}'.format_map({'x': 1}) }}",
+    "wordwrap": "{{ ('x ' * 99999)|wordwrap(1, wrapstring='y' * 99999) }}",
+    "pprint": LISTS + "{{ n.x|pprint }}",
+    "list of lists": LISTS + "{{ n.x }}",
+    "list of lists as text": LISTS + "{{ (n.x ~ '')|length }}",
+    "json of lists": LISTS + "{{ n.x|tojson }}",
+    "deep list": "{% set n = namespace(x=1) %}{% for i in range(99999) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}",
+    "sum of lists": "{{ ([[0] * 999999] * 999)|sum(start=[])|length }}",
+    "doubling by +": DOUBLING.replace("GROWN", "n.x + n.x"),
+    "doubling by ~": DOUBLING.replace("GROWN", "n.x ~ n.x"),
+    "doubling by *": DOUBLING.replace("GROWN", "n.x * 2"),
+    "doubling by join": DOUBLING.replace("GROWN", "[n.x, n.x]|join"),
+    "doubling by format": DOUBLING.replace("GROWN", "'%s%s'|format(n.x, n.x)"),
+    "doubling by format method": DOUBLING.replace("GROWN", "'{0}{0}'.format(n.x)"),
+    "doubling by replace": DOUBLING.replace("GROWN", "n.x|replace('x', 'xx')"),
+    "doubling by escape": DOUBLING.replace("GROWN", "(n.x|string)|replace('x', '&')|forceescape"),
+    "doubling by urlencode": DOUBLING.replace("'xxxxxxxx'", "'%'").replace("GROWN", "n.x|urlencode * 3"),
+    "squaring": GROWING.replace("START", "9").replace("GROWN", "n.x * n.x") + "{{ n.x % 7 }}",
+    "powers of powers": GROWING.replace("START", "9").replace("GROWN", "n.x ** 9") + "{{ n.x }}",
+    "doubling by set": "{% set a = 'x' * 999 %}" + "{% set a %}{{ a }}{{ a }}{% endset %}" * 40 + "{{ a }}",
+    "doubling by macros": "{% macro a0() %}xxxxxxxxxx{% endmacro %}"
+    + "".join(f"{{% macro a{n + 1}() %}}{{{{ a{n}() }}}}{{{{ a{n}() }}}}{{% endmacro %}}" for n in range(40))
+    + "{{ a40() }}",
+    "a large range": "{{ range(10**9)|list }}",
+    "a range in a list": "{{ [range(99999)|list] * 999 }}",
+    "range by range": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "ranges in ranges": "{% for a in range(999) %}" * 6 + "x" + "{% endfor %}" * 6,
+    "a long text": "{% for a in range(99999) %}{% for b in range(99999) %}xxxxxxxxxx{% endfor %}{% endfor %}",
+    "a long subject in the text": "{{ 'x' * 999999 }}{{ 'x' * 999999 }}{{ 'x' * 999999 }}",
+    "a recursive loop": "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+    "a recursive macro": "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+    "a recursive macro that branches": (
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(40) }}"
+    ),
+    "a block in itself": "{% block a %}{{ self.a() }}{% endblock %}",
+    "include of itself": "{% include 'main.html' %}",
+    "include of itself, worked out": "{% set me = 'main' ~ '.html' %}{% include me %}",
+    "extends of itself": "{% extends 'main.html' %}",
+    "mutual includes": "{% include 'other.html' %}",
+    "import of itself": "{% import 'main.html' as me %}{{ me }}",
+    "brackets": "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
+    "brackets of lists": "{{ " + "[" * 20_000 + "]" * 20_000 + " }}",
+    "nots": "{{ " + "not " * 20_000 + "1 }}",
+    "minuses": "{{ " + "-" * 20_000 + "1 }}",
+    "pluses": "{{ 1" + " + 1" * 50_000 + " }}",
+    "filters": "{{ 1" + "|string" * 20_000 + " }}",
+    "attributes": "{{ hero" + ".title" * 20_000 + " }}",
+    "ifs": "{% if 1 %}" * 5_000 + "x" + "{% endif %}" * 5_000,
+    "elifs": "{% if 0 %}" + "{% elif 0 %}x" * 20_000 + "{% endif %}",
+    "fors": "{% for a in [1, 2] %}" * 200 + "x" + "{% endfor %}" * 200,
+    "blocks": "".join(f"{{% block a{n} %}}" for n in range(2_000)) + "{% endblock %}" * 2_000,
+    "expressions": "{{ hero.title }}" * 60_000,
+    "comments": "{#" * 200_000,
+    "a sum of sorting": "{{ (range(99999)|list|sort|reverse|list * 9)|sort|unique|list|length }}" * 50,
+    "striptags": "{{ ('<!---->' * 99999)|striptags }}",
+    "striptags, open": "{{ ('<' * 999999)|striptags }}",
+    "urlize": "{{ ('(' * 499999 ~ 'www.a.b')|urlize }}",
+    "urlize of many": "{{ ('http://a.b/(((((((((((((((( ' * 30000)|urlize }}",
+    "wordwrap of one word": "{{ ('x' * 999999)|wordwrap(1) }}",
+    "title": "{{ ('-(' * 499999)|title }}",
+    "truncate": "{{ ('x ' * 499999)|truncate(499999) }}",
+    "a number of digits": "{{ ('9' * 999999)|int }}",
+    "a number in base 36": "{{ ('z' * 999999)|int(base=36) }}",
+    "a number in base 16": "{{ ('f' * 999999)|int(base=16) * ('f' * 999999)|int(base=16) }}",
+    "idna": "{{ ('ä' * 99999).encode('idna') }}",
+    "selectors": f"<style>{SELECTORS[:900_000]}</style><p>x</p>",
+    "deep css": "<style>" + "@media screen {" * 20_000 + "}" * 20_000 + "</style><p>x</p>",
+    "open css": "<style>" + "a{b:(" * 20_000 + "</style><p>x</p>",
+    "css comments": "<style>" + "/*" * 100_000 + "</style><p>x</p>",
+    "a long shorthand": "<style>p { margin: " + "1px " * 100_000 + "}</style><p>x</p>",
+    "a long selector": "<style>" + "p " * 20_000 + "{ color: red }</style><p>x</p>",
+    "a list of selectors": "<style>" + "p," * 50_000 + "p { color: red }</style><p>x</p>",
+    "css for many": "<style>" + "* * * * p { color: red } " * 300 + "</style>" + "<div><p>x</p>" * 5_000,
+    "deep html": "<div>" * 100_000 + "x" + "</div>" * 100_000,
+    "deep html with jinja": "<div>" * 5_000 + "{% if hero %}{{ hero.title }}{% endif %}" + "</div>" * 5_000,
+    "open tags": "<a " * 200_000,
+    "attributes of a tag": "<p " + " ".join(f"a{n}='x'" for n in range(50_000)) + ">x</p>",
+    "unfinished comments": "<!--" * 100_000,
+    "entities": "&amp;" * 150_000,
+    "laughs": "<!DOCTYPE x [<!ENTITY a0 'ha'>"
+    + "".join(f"<!ENTITY a{n + 1} '{f'&a{n};' * 10}'>" for n in range(12))
+    + "]><html><p>&a12;</p></html>",
+    "marks of ours": "<p>{{ hero.title }}</p>" + "hpMARK00000hp" * 20_000,
+    "braces": "<p>" + "{" * 300_000 + "</p>",
+    "a null and a control character": "<p>\x00\x01\x1b{{ hero.title }}</p>",
+    "half a character": r"<p>{{ '\ud800' }}</p>",
+}
+ATTACKS = {
+    f"{kind}: {name}": source
+    for kind, group in (("escape", ESCAPES), ("file", FILES), ("bomb", BOMBS))
+    for name, source in group.items()
+}
+OTHERS = {"other.html": "{% include 'main.html' %}", "harmless.html": "<p>x</p>"}
+UNTIL_STOPPED = {
+    f"bomb: {name}"
+    for name in (
+        *("list of lists as text", "doubling by macros", "a recursive macro that branches", "range by range"),
+        *("elifs", "expressions", "selectors", "deep css", "css comments", "a long shorthand", "a list of selectors"),
+        *("attributes of a tag", "entities", "striptags", "striptags, open", "deep list", "deep html"),
+    )
+}
+"""These take a second or more, most of them all the time they get."""
+
+
+def attempt(source: str, part: str) -> tuple[str, ...]:
+    """What a worker does with a template: prepare it, fill it. Gives all that is in the mail."""
+    vars(jinja2.utils)["planted"] = SECRET
+    os.environ._data[b"HANDPICKED_SECRET"] = SECRET.encode()  # type: ignore[attr-defined]
+    written: dict[str, Any] = {"html": "<p>{{ hero.title }}</p>", "plain": "x", "subject": "x"} | {part: source}
+    page = written.pop("html")
+    page = page if "<" in page or "extends" in page else f"<p>{page}</p>"
+    prepared = prepare({"main.html": page, **OTHERS}, "main.html")
+    common = content(prepared.source, path=prepared.path, places=prepared.places, **written)
+    mail = Composer(common, {number: card(number) for number in range(6)}).compose(recipient(*range(6)))
+    return mail.subject, mail.preheader, mail.html, mail.text
