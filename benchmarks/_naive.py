@@ -16,7 +16,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from campaigns.execute import World
 from engine.catalog import OUT_OF_STOCK, Product
 from engine.render.cards import card
-from engine.render.environment import Sandbox
+from engine.render.sandbox import Sandbox
 from subscribers.links import UNSUBSCRIBE, LinkSigner
 from subscribers.models import Kind, Signal, Subscriber, Suppression
 

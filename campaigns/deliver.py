@@ -1,7 +1,7 @@
 """Claim, hand over, record: the mails of a planned run leave the house, each exactly once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,15 +10,17 @@ from sqlmodel import Session, col
 
 from campaigns import leases, ledger
 from campaigns.errors import BytesChanged, TransportUnavailable, WrongState
-from campaigns.freeze import frozen_writer
-from campaigns.letters import Writer, row_of
+from campaigns.freeze import frozen_press
+from campaigns.letters import row_of
 from campaigns.mime import Envelope
 from campaigns.models import Message, MessageState, Run, RunState
+from campaigns.press import Press
 from campaigns.runs import find_run
 from campaigns.transports import InDoubt, Refused, Transport
 from subscribers.database import writing
 
 CLAIM = 100  # messages a claim: a crash leaves at most these claimed, and they go back to planned at the next start
+WRITTEN_AHEAD = 25  # messages written at a time, 1 MB; while they are sent the next ones are written
 RENEW_AFTER = timedelta(seconds=10)
 
 Clock = Callable[[], datetime]
@@ -37,11 +39,10 @@ def send_run(
     with writing(database) as session:
         run = find_run(session, run_id)
         _begin(session, run, clock())
-        writer = frozen_writer(session, run)
         try:
-            with transport:
+            with frozen_press(session, run) as press, transport:
                 _recover(session, run_id, transport, clock())
-                _send_all(session, run_id, writer, transport, clock=clock, progress=progress)
+                _send_all(session, run_id, press, transport, clock=clock, progress=progress)
         finally:
             session.rollback()
             _end(session, run_id, now=clock())
@@ -72,7 +73,7 @@ def _recover(session: Session, run_id: int, transport: Transport, now: datetime)
 def _send_all(
     session: Session,
     run_id: int,
-    writer: Writer,
+    press: Press,
     transport: Transport,
     *,
     clock: Clock,
@@ -80,12 +81,13 @@ def _send_all(
 ) -> None:
     counts = ledger.totals(session, run_id)
     waiting, done = sum(counts.get(state, 0) for state in ledger.CLAIMABLE), 0
+    sender = press.content.sender.address
     owner, renewed = leases.this_process(), clock()
     again = [MessageState.DEFERRED]
     while rows := ledger.claim(session, run_id, owner, CLAIM, again=again):
         again = []  # what is deferred in this pass waits for the next one
-        for row in rows:
-            _send_one(session, row._mapping, writer, transport, clock)
+        for row, message in written(press, rows):
+            _send_one(session, {**row._mapping, "sender": sender}, message, transport, clock)
             done += 1
         if progress:
             progress(done, max(waiting, done))
@@ -94,14 +96,25 @@ def _send_all(
             leases.renew(session, run_id, now=renewed)
 
 
-def _send_one(session: Session, row: Any, writer: Writer, transport: Transport, clock: Clock) -> None:
+def written(press: Press, rows: Sequence[Any]) -> Iterator[tuple[Any, bytes]]:
+    """Rows with the bytes of their messages: a part is written while the one before it is sent."""
+    parts = [rows[start : start + WRITTEN_AHEAD] for start in range(0, len(rows), WRITTEN_AHEAD)]
+    for number, part in enumerate(parts):
+        if not number:
+            press.begin_messages([row_of(row._mapping) for row in part])
+        messages = press.finish()
+        if number + 1 < len(parts):
+            press.begin_messages([row_of(row._mapping) for row in parts[number + 1]])
+        yield from zip(part, messages, strict=True)
+
+
+def _send_one(session: Session, row: Any, message: bytes, transport: Transport, clock: Clock) -> None:
     """One message through its states. The order is the promise: consent is read in the commit before the data."""
-    message = writer.write(row_of(row)).message
     if hashlib.sha256(message).hexdigest() != row["sha256"]:
         ledger.release(session, row["id"])
         raise BytesChanged(f"message {row['id']} has other bytes than its plan; plan the campaign anew")
     try:
-        transport.offer(Envelope(writer.content.sender.address, row["address"]))
+        transport.offer(Envelope(row["sender"], row["address"]))
         if not ledger.begin_handover(session, row["id"], row["key"]):
             transport.withdraw()
             return

@@ -10,14 +10,16 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from campaigns.errors import RunUnknown, WrongState
-from campaigns.letters import Writer
 from campaigns.models import Campaign, Frozen, Run
+from campaigns.press import Press
 from campaigns.settings import Settings
 from engine.catalog import Product
 from engine.errors import TemplateMissing
+from engine.render.bounded import shared
 from engine.render.cards import card
-from engine.render.compose import Card, Content
-from engine.render.inline import inline_template
+from engine.render.content import Card, Content
+from engine.render.inline import prepare
+from engine.render.locale import catalogues
 from subscribers.database import insert_new
 
 
@@ -43,7 +45,7 @@ def make_content(campaign: Campaign, settings: Settings) -> Content:
     """What all mails of the campaign have in common, from the template as it is now. Raises TemplateBroken."""
     folders = settings.templates
     sheet = folders.sheet(campaign.template)
-    template = inline_template(folders.sandbox(), folders.source, f"{campaign.template}.html")
+    template = shared().call(prepare, folders.files(), f"{campaign.template}.html", what=campaign.template)
     try:
         plain = folders.source(f"{campaign.template}.txt")
     except TemplateMissing:
@@ -51,11 +53,15 @@ def make_content(campaign: Campaign, settings: Settings) -> Content:
     return Content(
         template=campaign.template,
         source=template.source,
-        inlined=template.once,
+        path=template.path,
+        places=template.places,
         plain=plain,
         subject=campaign.subject or sheet.subject,
         preheader=campaign.preheader or sheet.preheader,
-        variables=sheet.defaults() | json.loads(campaign.variables),
+        variables=json.loads(campaign.variables),
+        defaults=sheet.defaults() | {"subject": sheet.subject, "preheader": sheet.preheader},
+        catalogues=catalogues(folders.folders),
+        language=settings.language,
         sender=settings.sender(),
         public_url=settings.public_url,
     )
@@ -67,9 +73,9 @@ def make_cards(session: Session, public_url: str) -> dict[int, Card]:
     return {product.sku_id: card(product, public_url=public_url) for product in products}
 
 
-def frozen_writer(session: Session, run: Run) -> Writer:
-    """The writer of a planned run, from what was frozen: neither today's template nor today's prices matter."""
+def frozen_press(session: Session, run: Run) -> Press:
+    """The press of a planned run, from what was frozen: neither today's template nor today's prices matter."""
     if not run.content_sha256:
         raise WrongState(f"run {run.id} is not planned yet; `handpicked plan` does it")
     cards = {int(sku_id): card for sku_id, card in thaw(session, run.cards_sha256).items()}
-    return Writer(Content.from_plain(thaw(session, run.content_sha256)), cards, date=run.planned_at)
+    return Press(Content.from_plain(thaw(session, run.content_sha256)), cards, date=run.planned_at)

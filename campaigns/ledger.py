@@ -46,7 +46,7 @@ def claim(
     session.execute(
         update(Message).where(col(Message.id).in_(ids)).values(state=MessageState.CLAIMED, claimed_by=owner)
     )
-    columns = ("id", "key", "address", "given_name", "language", "picks", "message_id", "token", "sha256")
+    columns = ("id", "key", "address", "given_name", "language", "banner", "picks", "message_id", "token", "sha256")
     rows = session.execute(
         select(*(getattr(Message, name) for name in columns)).where(col(Message.id).in_(ids)).order_by(col(Message.id))
     ).all()

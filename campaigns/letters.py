@@ -1,23 +1,33 @@
-"""A frozen row to the bytes of its mail: used alike by planning, preview, review and sending, so they cannot differ."""
+"""A frozen row to the bytes of its mail: used alike by planning, preview, review and sending, so they cannot differ.
+
+Runs in the worker of a `campaigns.press.Press`, where a template that never ends costs nobody else anything.
+"""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from campaigns.mime import message_bytes
-from engine.render.compose import Card, Composer, Content, Mail, Recipient
+from campaigns.mime import Letterhead
+from engine.render.checks import Finding
+from engine.render.compose import Composer
+from engine.render.content import Card, Content, Mail, Recipient
+from engine.render.contrast import contrast_findings
+
+_HOST = re.compile(r"https?://([\w.-]+)")
 
 
-@dataclass(frozen=True)
-class Row:
-    """The frozen part of a Message that its bytes are made from. picks as in Message.picks."""
+class Row(NamedTuple):
+    """The frozen part of a Message that its bytes are made from. picks: (sku_id, sentence), the hero first."""
 
     address: str
     given_name: str
     language: str
-    picks: str
+    banner: str
+    picks: tuple[tuple[int, str], ...]
     message_id: str
     token: str
 
@@ -32,32 +42,57 @@ class Letter:
 
 
 class Writer:
-    """Writes the letters of one run. date: the run's planned_at; every mail of the run carries it."""
+    """Writes the letters of one run. cards: of products that rows may name; `learn` takes in more.
+
+    date: the run's planned_at; every mail of the run carries it.
+    """
 
     def __init__(self, content: Content, cards: Mapping[int, Card], *, date: datetime) -> None:
         self.content = content
-        self._composer = Composer(content, cards)
-        self._date = date
-        self.sender_domain = content.sender.address.rpartition("@")[2]
+        self._cards: dict[int, Card] = {}
+        self._looked_at = False
+        self._composer = Composer(content, self._cards)
+        self._letterhead = Letterhead(content.sender, date=date)
+        written = (content.source, content.sender.website, content.public_url, *content.variables.values())
+        self.known_hosts = frozenset(host.lower() for text in written for host in _HOST.findall(text))
+        self.learn(cards)
+
+    def learn(self, cards: Mapping[int, Card]) -> None:
+        """Take in products that rows may name."""
+        if cards:
+            self._cards.update(cards)
+            self.known_hosts |= _hosts(address for card in cards.values() for address in (card["link"], card["image"]))
 
     def write(self, row: Row) -> Letter:
         """The letter of one row. The same row gives the same bytes, in every process. Raises TemplateBroken."""
+        letter = self.words(row)
+        message = self._letterhead.message(
+            letter.mail, to=row.address, message_id=row.message_id, unsubscribe_url=letter.unsubscribe_url
+        )
+        return Letter(letter.mail, message, letter.unsubscribe_url)
+
+    def once_a_run(self, letter: Letter) -> tuple[Finding, ...]:
+        """What is wrong with all letters alike, said of the first one: colours too faint to read, in light or dark."""
+        if self._looked_at:
+            return ()
+        self._looked_at = True
+        return contrast_findings(letter.mail.html)
+
+    def words(self, row: Row) -> Letter:
+        """The letter of one row without its bytes. Raises TemplateBroken."""
         unsubscribe_url = f"{self.content.public_url}/u/{row.token}"
-        picks: list[list[Any]] = json.loads(row.picks)
-        mail = self._composer.compose(
-            Recipient(row.given_name, row.language, unsubscribe_url, [(pick[0], pick[3]) for pick in picks])
-        )
-        message = message_bytes(
-            mail,
-            self.content.sender,
-            to=row.address,
-            message_id=row.message_id,
-            date=self._date,
-            unsubscribe_url=unsubscribe_url,
-        )
-        return Letter(mail, message, unsubscribe_url)
+        mail = self._composer.compose(Recipient(row.given_name, row.language, unsubscribe_url, row.picks, row.banner))
+        return Letter(mail, b"", unsubscribe_url)
 
 
-def row_of(message: Mapping[str, Any]) -> Row:
+def row_of(message: Mapping[Any, Any]) -> Row:
     """The part of a message row that its letter is made from."""
-    return Row(**{name: message[name] for name in Row.__dataclass_fields__})
+    picks = tuple((pick[0], pick[3]) for pick in json.loads(message["picks"]))
+    return Row(
+        *(message["address"], message["given_name"], message["language"], message["banner"]),
+        *(picks, message["message_id"], message["token"]),
+    )
+
+
+def _hosts(addresses: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(None, (urlsplit(address).hostname for address in addresses)))

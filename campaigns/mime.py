@@ -1,22 +1,25 @@
-"""Content to RFC 5322 bytes. The constant parts are encoded once, the rest with the C codecs of `binascii`.
+"""Content to RFC 5322 bytes. What is the same in every mail is encoded once, the rest with the C codecs of `binascii`.
 
-`EmailMessage` takes 3,430 µs for a 31 KB mail, this 110 µs, for the same message once parsed.
+`EmailMessage` takes 3,430 µs for a mail of 31 KB. Here each piece of a mail is encoded by itself and kept, as nine in
+ten stand in many mails of a run: 15 µs, for the same message once parsed.
 """
 
 import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
 
 from campaigns.errors import CampaignInvalid
-from engine.render.compose import Mail, Sender
+from engine.render.content import Mail, Sender
+from engine.render.kept import Piece
 
 LONGEST_HEADER = 998  # octets of a line: RFC 5322 section 2.1.1
-_BREAKS = re.compile(r"[\r\n\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+_BREAKS = re.compile(r"[\r\n\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ud800-\udfff]")  # the last are halves of characters
 _SPECIALS = re.compile(r'[()<>@,:;".\[\]\\]')
+_NEITHER = re.compile(r"[^A-Za-z0-9]")
+_WORD = 39  # octets an encoded word holds: 52 in base64 and 12 around them, behind "Subject: " within the 76 allowed
 
 
 @dataclass(frozen=True)
@@ -27,39 +30,42 @@ class Envelope:
     recipient: str
 
 
-def message_bytes(
-    mail: Mail, sender: Sender, *, to: str, message_id: str, date: datetime, unsubscribe_url: str
-) -> bytes:
-    """The whole message, CRLF line ends, multipart/alternative with text first (RFC 2046 section 5.1.4).
+class Letterhead:
+    """The headers that all mails of a run have in common. Raises CampaignInvalid."""
 
-    The boundary comes from the Message-ID: the same row gives the same bytes. Unsubscribe headers as RFC 8058 wants
-    them. Raises CampaignInvalid for a line break in a header, whatever it was meant for (CVE-2024-6923).
-    """
-    boundary = f"=_{re.sub(r'[^A-Za-z0-9]', '', message_id)[:60]}"
-    headers = [
-        f"From: {mailbox(sender.name, sender.address)}",
-        f"To: {_one_line('To', to)}",
-        f"Subject: {encoded(_one_line('Subject', mail.subject), len('Subject: '))}",
-        f"Date: {format_datetime(date)}",
-        f"Message-ID: <{_one_line('Message-ID', message_id)}>",
-        f"List-Unsubscribe: <{_one_line('List-Unsubscribe', unsubscribe_url)}>",
-        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative; boundary="{boundary}"',
-    ]
-    head = "\r\n".join(headers).encode("utf-8", "strict")
-    if any(len(line) > LONGEST_HEADER for line in head.split(b"\r\n")):
-        raise CampaignInvalid("a header line is longer than 998 octets; shorten public_url or the sender's name")
-    mark = boundary.encode()
-    return b"".join(
-        (
-            *(head, b"\r\n\r\n--", mark, _PART.format("plain").encode(), _quoted(mail.text), b"\r\n--", mark),
-            *(_PART.format("html").encode(), _quoted(mail.html), b"\r\n--", mark, b"--\r\n"),
+    def __init__(self, sender: Sender, *, date: datetime) -> None:
+        self._from = f"From: {mailbox(sender.name, sender.address)}\r\nTo: "
+        self._date = f"\r\nDate: {format_datetime(date)}\r\nMessage-ID: <"
+
+    def message(self, mail: Mail, *, to: str, message_id: str, unsubscribe_url: str) -> bytes:
+        """The whole message, CRLF line ends, multipart/alternative with text first (RFC 2046 section 5.1.4).
+
+        The boundary comes from the Message-ID: the same row gives the same bytes. Unsubscribe headers as RFC 8058
+        wants them. Raises CampaignInvalid for a line break in a header, whatever it was meant for (CVE-2024-6923).
+        """
+        boundary = "=_" + _NEITHER.sub("", message_id)[:60]
+        subject = encoded(_one_line("Subject", mail.subject))
+        head = (
+            f"{self._from}{_one_line('To', to)}\r\nSubject: {subject}"
+            f"{self._date}{_one_line('Message-ID', message_id)}>\r\n"
+            f"List-Unsubscribe: <{_one_line('List-Unsubscribe', unsubscribe_url)}>\r\n"
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nMIME-Version: 1.0\r\n"
+            f'Content-Type: multipart/alternative; boundary="{boundary}"'
+        ).encode("utf-8", "strict")
+        if len(head) > LONGEST_HEADER and max(map(len, head.split(b"\r\n"))) > LONGEST_HEADER:
+            raise CampaignInvalid("a header line is longer than 998 octets; shorten public_url or the sender's name")
+        mark = boundary.encode()
+        return b"".join(
+            (
+                *(head, b"\r\n\r\n--", mark, _TEXT, *map(_encoded, mail.text_pieces), b"\r\n--", mark, _HTML),
+                *(map(_encoded, mail.pieces) if len(mail.pieces) > 1 else map(_quoted, mail.pieces)),
+                *(b"\r\n--", mark, b"--\r\n"),
+            )
         )
-    )
 
 
 _PART = "\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+_TEXT, _HTML = _PART.format("plain").encode(), _PART.format("html").encode()
 
 
 def mailbox(name: str, address: str) -> str:
@@ -71,18 +77,27 @@ def mailbox(name: str, address: str) -> str:
     name, address = _one_line("From", name), _one_line("From", address)
     if not name:
         return address
-    if not name.isascii():
-        return f"{encoded(name, len('From: '))} <{address}>"
+    if not name.isascii() or "=?" in name:
+        return f"{encoded(name)} <{address}>"
     if _SPECIALS.search(name):
         name = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
     return f"{name} <{address}>"
 
 
-def encoded(text: str, used: int) -> str:
-    """A header value: as it is when ASCII, else in encoded words (RFC 2047), folded. used: columns already taken."""
+@lru_cache(maxsize=1_024)
+def encoded(text: str) -> str:
+    """A header value: as it is when ASCII, else in encoded words (RFC 2047), folded, none of them half a character."""
     if text.isascii() and "=?" not in text:
         return text
-    return Header(text, "utf-8", header_name=" " * max(used - 2, 0)).encode(linesep="\r\n")
+    words, word = list[bytes](), b""
+    for character in text:
+        octets = character.encode()
+        if len(word) + len(octets) > _WORD:
+            words.append(word)
+            word = b""
+        word += octets
+    words.append(word)
+    return "\r\n ".join(f"=?utf-8?b?{binascii.b2a_base64(word, newline=False).decode()}?=" for word in words)
 
 
 def _one_line(header: str, value: str) -> str:
@@ -92,7 +107,7 @@ def _one_line(header: str, value: str) -> str:
 
 
 def _quoted(text: str) -> bytes:
-    """Quoted-printable with CRLF line ends (RFC 2045 section 6.7)."""
+    """Whole lines as quoted-printable with CRLF line ends (RFC 2045 section 6.7), line by line: see there."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return b"\r\n".join([_quoted_line(line) for line in text.split("\n")])
@@ -103,3 +118,27 @@ def _quoted_line(line: str) -> bytes:
     """Each line is encoded by itself, and nine in ten stand in every mail of a run: 158 µs a mail without, 25 with."""
     # with its line end, from which the codec takes the line end of its soft breaks
     return binascii.b2a_qp(line.encode("utf-8") + b"\r\n", istext=True)[:-2]
+
+
+def _encoded(piece: str) -> bytes:
+    """A piece in quoted-printable; that of many mails is encoded once."""
+    if type(piece) is not Piece:
+        return _quoted_piece(piece)
+    if piece.quoted is None:
+        piece.quoted = _quoted_piece(piece)
+    return piece.quoted
+
+
+def _quoted_piece(piece: str) -> bytes:
+    """A piece of a mail as quoted-printable that can stand behind and before any other.
+
+    It begins at the start of a line, and ends with one: with a soft line break, which means nothing, where the text
+    does not. So every piece is encoded once, whatever comes before it.
+    """
+    if "\r" in piece:
+        piece = piece.replace("\r\n", "\n").replace("\r", "\n")
+    if piece.endswith("\n"):
+        return binascii.b2a_qp(piece.replace("\n", "\r\n").encode(), istext=True)
+    # a last line without its end is broken at 75 columns, which leaves one for the "="
+    quoted = binascii.b2a_qp(piece.replace("\n", "\r\n").encode(), istext=True) + b"=\r\n"
+    return quoted if "\n" in piece else quoted.replace(b"=\n", b"=\r\n")

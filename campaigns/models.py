@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from subscribers.models import utc_column
 
+NOTHING = {"server_default": ""}
 EMPTY = {"server_default": "{}"}  # for the rows that were there before the column
 
 
@@ -108,7 +109,8 @@ class Message(SQLModel, table=True):
     """One person's row in a run: frozen at planning, except for its state.
 
     picks: JSON list of [sku_id, score, reason, sentence, propensity], the hero first. why: JSON of what lies behind
-    them (`campaigns.reasons`). token: of the unsubscribe link, so that a rotated signing key changes no frozen mail.
+    them (`campaigns.reasons`). banner: the label of the banner that suits the person. token: of the
+    unsubscribe link, so that a rotated signing key changes no frozen mail.
     sha256: of the whole message as bytes.
     """
 
@@ -123,6 +125,7 @@ class Message(SQLModel, table=True):
     address: str = Field(default="", max_length=320)
     given_name: str = Field(default="", max_length=200)
     language: str = Field(default="en", max_length=35)
+    banner: str = Field(default="", max_length=200, sa_column_kwargs=NOTHING)
     picks: str = Field(default="[]")
     why: str = Field(default="{}", sa_column_kwargs=EMPTY)
     hero_sku_id: int | None = Field(default=None)

@@ -13,14 +13,20 @@ from campaigns import ledger, reasons
 from campaigns.audience import Person, as_arrays, audience
 from campaigns.errors import WrongState
 from campaigns.freeze import freeze, make_cards, make_content
-from campaigns.letters import Writer, row_of
+from campaigns.letters import row_of
 from campaigns.models import Message, MessageState, Run, RunState
 from campaigns.pick_rules import as_plain, rules_in
+from campaigns.press import Judged, Press
 from campaigns.review.findings import Review
 from campaigns.runs import campaign_of, find_run
 from campaigns.settings import Settings
 from campaigns.view import recommender
+from engine.recommend.explain import Why
 from engine.recommend.recommender import Heroes, PersonPicks, Recommender
+from engine.render.banners import label_for
+from engine.render.content import Content
+from engine.render.languages import languages_of, locale_of, words_for
+from engine.render.locale import Words
 from subscribers.database import reading, writing
 from subscribers.links import unsubscribe_signer
 from subscribers.secrets import Secrets
@@ -49,27 +55,21 @@ def plan_run(
         content = make_content(campaign, settings)
         cards = make_cards(session, content.public_url)
         people = list(audience(session))
-    writer = Writer(content, cards, date=run.planned_at)
     _clear(database, run_id)
+    drafts = Drafts(run, content, secrets)
     manifest, review, done = hashlib.sha256(), Review(run_id), 0
     picks = picks_of(people, view, campaign.picks)
-    for batch in _batches(people):
-        rows = [
-            draft_row(run, person, found, secrets=secrets, domain=writer.sender_domain)
-            for person, found in zip(batch, picks, strict=False)
-        ]
-        for row in rows:
-            if not row["reason"]:
-                letter = writer.write(row_of(row))
-                row["sha256"] = hashlib.sha256(letter.message).hexdigest()
-                review.look(letter, writer.content.sender, row["hero_sku_id"])
-            manifest.update(f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n".encode())
-        with writing(database) as session:
-            session.execute(insert(Message), rows)
-            session.commit()
-        done += len(batch)
-        if progress:
-            progress(done, len(people))
+    with Press(content, cards, date=run.planned_at) as press:
+        for rows in _judged(press, (drafts.rows(batch, picks) for batch in _batches(people)), review):
+            for row in rows:
+                line = f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n"
+                manifest.update(line.encode())
+            with writing(database) as session:
+                session.execute(insert(Message), rows)
+                session.commit()
+            done += len(rows)
+            if progress:
+                progress(done, len(people))
     with writing(database) as session:
         frozen = {
             "content_sha256": freeze(session, "content", content.as_plain()),
@@ -95,33 +95,88 @@ def picks_of(
     return (None if person.skip else next(found) for person in people)
 
 
-def draft_row(run: Run, person: Person, picks: PersonPicks | None, *, secrets: Secrets, domain: str) -> dict[str, Any]:
-    """The row of one person as columns, all but the hash of its letter. domain: the right side of Message-IDs."""
-    skip = person.skip or ("" if picks and picks.picks else NO_PICKS)
-    row: dict[str, Any] = {
-        "run_id": run.id,
-        "subscriber_id": person.id,
-        "state": MessageState.SKIPPED if skip else MessageState.PLANNED,
-        "reason": skip,
-        "key": person.key,
-        **dict.fromkeys(("address", "given_name", "message_id", "token", "sha256", "claimed_by"), ""),
-        "language": person.language,
-        "picks": "[]",
-        "why": "{}",
-        "hero_sku_id": None,
-    }
-    if skip or picks is None:
-        return row
-    listed = [[pick.sku_id, pick.score, pick.why.reason, pick.why.sentence, pick.propensity] for pick in picks.picks]
-    return row | {
-        "address": person.address,
-        "given_name": person.given_name,
-        "picks": _compact(listed),
-        "why": _compact(reasons.frozen(picks)),
-        "hero_sku_id": picks.picks[0].sku_id,
-        "message_id": f"{_message_number(secrets, run, person.key)}@{domain}",
-        "token": unsubscribe_signer(secrets).sign(person.key),
-    }
+class Drafts:
+    """Rows of people as columns, all but the hash of their letters."""
+
+    def __init__(self, run: Run, content: Content, secrets: Secrets) -> None:
+        self._run, self._content, self._secrets = run, content, secrets
+        self._domain = content.sender.address.rpartition("@")[2]
+        self._signer = unsubscribe_signer(secrets)
+        self._languages = languages_of(content)
+        self._banners = content.variables.get("banners") or content.defaults.get("banners", "")
+        self._words: dict[str, Words] = {}
+
+    def rows(self, people: list[Person], picks: Iterator[PersonPicks | None]) -> list[dict[str, Any]]:
+        """The rows of a batch; takes as many picks as there are people."""
+        return [self.row(person, found) for person, found in zip(people, picks, strict=False)]
+
+    def row(self, person: Person, picks: PersonPicks | None) -> dict[str, Any]:
+        """The row of one person."""
+        skip = person.skip or ("" if picks and picks.picks else NO_PICKS)
+        row: dict[str, Any] = {
+            "run_id": self._run.id,
+            "subscriber_id": person.id,
+            "state": MessageState.SKIPPED if skip else MessageState.PLANNED,
+            "reason": skip,
+            "key": person.key,
+            **_NOTHING,
+            "language": person.language,
+        }
+        if skip or picks is None:
+            return row
+        words = self._words_of(person.language)
+        listed = [
+            [pick.sku_id, pick.score, pick.why.reason, _said(pick.why, words), pick.propensity] for pick in picks.picks
+        ]
+        return row | {
+            "address": person.address,
+            "given_name": person.given_name,
+            "banner": label_for(self._banners, picks.labels) if self._banners else "",
+            "picks": _compact(listed),
+            "why": _compact(reasons.frozen(picks)),
+            "hero_sku_id": picks.picks[0].sku_id,
+            "message_id": f"{_message_number(self._secrets, self._run, person.key)}@{self._domain}",
+            "token": self._signer.sign(person.key),
+        }
+
+    def _words_of(self, language: str) -> Words:
+        locale = locale_of(self._content, language, self._languages)
+        if locale not in self._words:
+            self._words[locale] = words_for(self._content, locale)
+        return self._words[locale]
+
+
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("address", "given_name", "banner", "message_id", "token", "sha256", "claimed_by"), ""),
+    "picks": "[]",
+    "why": "{}",
+    "hero_sku_id": None,
+}
+
+
+def _judged(press: Press, batches: Iterator[list[dict[str, Any]]], review: Review) -> Iterator[list[dict[str, Any]]]:
+    """Batches with the hashes of their letters, which are written and checked while the next batch is drafted."""
+    under_way: list[dict[str, Any]] = []
+
+    def finished() -> list[dict[str, Any]]:
+        judged: Judged = press.finish()
+        for row, sha256 in zip((row for row in under_way if not row["reason"]), judged.sha256, strict=True):
+            row["sha256"] = sha256
+        review.merge(judged.review)
+        return under_way
+
+    for rows in batches:
+        if under_way:
+            yield finished()
+        mailed = [row for row in rows if not row["reason"]]
+        press.begin_judging([row_of(row) for row in mailed], [row["subscriber_id"] for row in mailed])
+        under_way = rows
+    if under_way:
+        yield finished()
+
+
+def _said(why: Why, words: Words) -> str:
+    return words.gettext(why.phrase, value=why.value) if why.value else words.gettext(why.phrase)
 
 
 def _compact(plain: object) -> str:

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlmodel import Session
 
 from campaigns.audience import Person, audience
-from campaigns.freeze import frozen_writer, make_cards, make_content
-from campaigns.letters import Letter, Writer, row_of
+from campaigns.freeze import frozen_press, make_cards, make_content
+from campaigns.letters import Letter, row_of
 from campaigns.models import Campaign, Run
 from campaigns.pick_rules import rules_in
-from campaigns.plan import draft_row, picks_of
+from campaigns.plan import Drafts, picks_of
+from campaigns.press import Press
 from campaigns.runs import find_run, message_of
 from campaigns.settings import Settings
 from campaigns.view import heroes_of, recommender
@@ -44,8 +45,9 @@ class Previewer:
         self._view, _ = recommender(session, settings.models, rules_in(campaign.rules, settings), now=now)
         self._heroes = heroes_of(session, self._view, campaign.picks)
         content = make_content(campaign, settings)
-        self._writer = Writer(content, make_cards(session, content.public_url), date=now)
-        self._run = Run(campaign_id=campaign.id or 0, occurrence=now, planned_at=now, alive_at=now)
+        self._press = Press(content, make_cards(session, content.public_url), date=now)
+        run = Run(campaign_id=campaign.id or 0, occurrence=now, planned_at=now, alive_at=now)
+        self._drafts = Drafts(run, content, secrets)
 
     def of(self, address: str) -> Preview:
         """The mail of this person. Raises SubscriberUnknown, TemplateBroken."""
@@ -55,8 +57,8 @@ class Previewer:
 
     def _preview(self, person: Person) -> Preview:
         (picks,) = picks_of([person], self._view, self._campaign.picks, self._heroes)
-        row = draft_row(self._run, person, picks, secrets=self._secrets, domain=self._writer.sender_domain)
-        letter = None if row["reason"] else self._writer.write(row_of(row))
+        row = self._drafts.row(person, picks)
+        (letter,) = (None,) if row["reason"] else self._press.letters([row_of(row)])
         return Preview(person.address, row["reason"], letter, _picks_in(row["picks"]))
 
 
@@ -65,7 +67,7 @@ def planned_letter(session: Session, run_id: int, address: str, secrets: Secrets
     message = message_of(session, run_id, address, secrets)
     if message.reason and not message.sha256:
         return Preview(address, message.reason, None)
-    letter = frozen_writer(session, find_run(session, run_id)).write(row_of(message.model_dump()))
+    (letter,) = frozen_press(session, find_run(session, run_id)).letters([row_of(message.model_dump())])
     return Preview(address, "", letter, _picks_in(message.picks))
 
 

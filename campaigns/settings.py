@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from campaigns.errors import SettingsInvalid
-from engine.render.compose import Sender
+from engine.render.content import Sender
 from engine.render.environment import SHIPPED, TemplateFolders
 from subscribers.addresses import usable
 from subscribers.errors import AddressInvalid
@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     )
     smtp_username: str = Field(default="", description="User name for the mail server; empty for none.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password for the mail server.")
+    language: str = Field(
+        default="en",
+        pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        description="The language campaigns are written in, for everybody whose own language they are not written in.",
+    )
     train_at: str = Field(default="0 3 * * *", description="When the scheduler trains the model anew: cron, UTC.")
     repeat_mails: int = Field(
         default=3,

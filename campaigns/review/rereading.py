@@ -1,20 +1,19 @@
 """Write every letter of a planned run again from its frozen rows: the same bytes? And is each as it must be?"""
 
-import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from sqlalchemy import Engine, select
 from sqlmodel import col
 
-from campaigns.freeze import frozen_writer
-from campaigns.letters import Writer, row_of
+from campaigns.freeze import frozen_press
+from campaigns.letters import row_of
 from campaigns.models import Message
+from campaigns.press import Judged
 from campaigns.review.findings import Review
 from campaigns.runs import find_run
-from engine.errors import EngineError
-from engine.render.checks import Finding
 from subscribers.database import reading
+
+BATCH = 500
 
 Progress = Callable[[int, int], None]
 """Called with (mails read, mails in all)."""
@@ -24,26 +23,25 @@ def review_run(database: Engine, run_id: int, *, progress: Progress | None = Non
     """Render and check everybody's mail. Raises RunUnknown, WrongState."""
     review = Review(run_id)
     with reading(database) as session:
-        writer = frozen_writer(session, find_run(session, run_id))
-        columns = ("address", "given_name", "language", "picks", "message_id", "token", "sha256", "hero_sku_id")
-        query = select(*(getattr(Message, name) for name in columns)).where(
+        press = frozen_press(session, find_run(session, run_id))
+        names = (
+            *("subscriber_id", "address", "given_name", "language", "banner", "picks"),
+            *("message_id", "token", "sha256"),
+        )
+        query = select(*(getattr(Message, name) for name in names)).where(
             col(Message.run_id) == run_id, col(Message.sha256) != ""
         )
         rows = session.execute(query.order_by(col(Message.id))).all()
-    for number, row in enumerate(rows):
-        _review_one(review, writer, row._mapping)
-        if progress and number % 100 == 0:
-            progress(number, len(rows))
+    with press:
+        for start in range(0, len(rows), BATCH):
+            part = [row._mapping for row in rows[start : start + BATCH]]
+            press.begin_judging(
+                [row_of(row) for row in part],
+                [row["subscriber_id"] for row in part],
+                [row["sha256"] for row in part],
+            )
+            judged: Judged = press.finish()
+            review.merge(judged.review)
+            if progress:
+                progress(start + len(part), len(rows))
     return review
-
-
-def _review_one(review: Review, writer: Writer, columns: Mapping[Any, Any]) -> None:
-    try:
-        letter = writer.write(row_of(columns))
-    except EngineError as error:
-        review.mails += 1
-        review.note(Finding("error", "template", str(error)))
-        return
-    review.look(letter, writer.content.sender, columns["hero_sku_id"])
-    if hashlib.sha256(letter.message).hexdigest() != columns["sha256"]:
-        review.note(Finding("error", "bytes", "differ from the plan"))

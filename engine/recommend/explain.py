@@ -52,12 +52,21 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Why:
-    """A reason, the label behind it if there is one, the sentence for the mail, and the evidence, strongest first."""
+    """A reason, the label behind it if there is one, what the mail says, and the evidence, strongest first.
+
+    phrase: in English, as a message for gettext; %(value)s in it stands for `value`, a word of the shop's own.
+    """
 
     reason: Reason
     label: str
-    sentence: str
+    phrase: str
     evidence: tuple[Evidence, ...] = ()
+    value: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What the mail says, in English."""
+        return self.phrase.replace("%(value)s", self.value)
 
 
 NEW = Why(Reason.NEW, "", "New in our shop")
@@ -65,9 +74,16 @@ _TREND_SENTENCE = "A favourite of the last weeks"
 _PLAIN_SENTENCE = "Chosen to suit you"
 _DUE_SENTENCE = "Good to have at hand"
 _SENTENCES = {
-    "type": "One of our {value} picks",
-    "brand": "New ideas from {value}",
+    "type": "One of our %(value)s picks",
+    "brand": "New ideas from %(value)s",
 }
+_NEED_SENTENCE = "A good choice for %(value)s"
+_THEME_SENTENCE = "Made with %(value)s in mind"
+PHRASES = (
+    *(NEW.phrase, _TREND_SENTENCE, _PLAIN_SENTENCE, _DUE_SENTENCE),
+    *(*_SENTENCES.values(), _NEED_SENTENCE, _THEME_SENTENCE),
+)
+"""All that a mail may say, for the catalogues; a label that speaks for itself ("Fragrance free") is no message."""
 # labels come from the shop's feed: one such as "viewed by you" must not become a sentence about watching
 _WATCHING = re.compile(
     r"\b(you|your|we|us|our|because|since|look\w*|view\w*|brows\w*|click\w*|visit\w*|search\w*|watch\w*|track\w*"
@@ -99,13 +115,13 @@ def why(
     if part == "trend":
         return Why(Reason.TREND, "", _TREND_SENTENCE, evidence)
     own_type = min((names[column] for column in attributes if names[column].startswith("type:")), default="")
-    said = sentence(label or own_type)
+    phrase, value = said(label or own_type)
     if part == "boost":
-        return Why(Reason.RULE, label, said, evidence)
+        return Why(Reason.RULE, label, phrase, evidence, value)
     if part == "factors" and label:
-        return Why(Reason.PROFILE, label, said, evidence)
+        return Why(Reason.PROFILE, label, phrase, evidence, value)
     bought = evidence[0].bought if part == "neighbours" and evidence else buyer
-    return Why(Reason.BOUGHT if bought else Reason.LOOKED_AT, label, said, evidence)
+    return Why(Reason.BOUGHT if bought else Reason.LOOKED_AT, label, phrase, evidence, value)
 
 
 def _shared(profile: Mapping[int, float], attributes: Mapping[int, float], names: tuple[str, ...]) -> str:
@@ -126,25 +142,31 @@ def sentence(name: str) -> str:
     >>> sentence("label:fragrance free")
     'Fragrance free'
     """
+    phrase, value = said(name)
+    return phrase.replace("%(value)s", value)
+
+
+def said(name: str) -> tuple[str, str]:
+    """(phrase, value) for a label: the message for gettext, and the shop's word in it."""
     kind, _, value = name.partition(":")
     value = " ".join(value.split())
     if not value or _WATCHING.search(value):
-        return _PLAIN_SENTENCE
+        return _PLAIN_SENTENCE, ""
     if kind == "label":
         return _of_label(value)
     if kind == "brand":
         value = value.title()
     if kind == "type" and not value.endswith("ies"):  # "accessories" stays: singular() knows mugs and boxes
         value = singular(value) or value
-    return _SENTENCES.get(kind, _PLAIN_SENTENCE).format(value=value)
+    return _SENTENCES.get(kind, _PLAIN_SENTENCE), value
 
 
-def _of_label(label: str) -> str:
+def _of_label(label: str) -> tuple[str, str]:
     """A need ("dry skin") is answered; what else is said of a product ("vegan", "SPF 50") stands for itself."""
     if label.endswith("-prone"):
         label += " skin"
     if label.endswith(_NEEDS):
-        return f"A good choice for {label}"
+        return _NEED_SENTENCE, label
     if label in _THEMES:
-        return f"Made with {label} in mind"
-    return label[:1].upper() + label[1:]
+        return _THEME_SENTENCE, label
+    return "%(value)s", label[:1].upper() + label[1:]

@@ -30,8 +30,8 @@ class Reasons:
         personalised: NDArray[np.bool_],
         chosen: NDArray[np.int64],
         drawn: NDArray[np.bool_],
-    ) -> Iterator[list[tuple[float, Why]]]:
-        """The score and the reason of each pick, person by person.
+    ) -> Iterator[tuple[list[tuple[float, Why]], tuple[str, ...]]]:
+        """Person by person: the score and the reason of each pick, and the labels of the profile, strongest first.
 
         chosen: (n, k) places on the shelf, −1 for none. drawn: (n, k) which were left to chance.
         """
@@ -66,7 +66,7 @@ class Reasons:
                 proof = evidence.get((row, slot), ())
                 flags = {"buyer": bool(buyer[row]), "due": bool(due[row, slot])}
                 found.append((score, explain.why(each, labels, described, names, proof, **flags)))
-            yield found
+            yield found, tuple(names[column] for column in sorted(labels, key=lambda column: -labels[column]))
 
     def _evidence(
         self, readers: Readers, chosen: NDArray[np.int64], parts: ScoreParts, bought: sp.csr_matrix

@@ -52,7 +52,8 @@ class PersonPicks:
 
     runner_up: the best product that did not get in, and by how much its score is below the last pick's (below 0 where
     a rule preferred another). barred: (sku, rule) of what would stand in the list but for a rule about this person.
-    moved_from: what the hero would be but for the cap, 0 where it was not moved.
+    moved_from: what the hero would be but for the cap, 0 where it was not moved. labels: of the person's profile, such
+    as "label:dry skin", strongest first.
     """
 
     subscriber_id: int
@@ -60,6 +61,7 @@ class PersonPicks:
     runner_up: tuple[int, float] | None = None
     barred: tuple[tuple[int, str], ...] = ()
     moved_from: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -232,9 +234,9 @@ class Recommender:
         listed: "_Row",
         chosen: NDArray[np.int64],
         propensity: NDArray[np.float64],
-        whys: list[tuple[float, Why]],
+        reasons: tuple[list[tuple[float, Why]], tuple[str, ...]],
     ) -> PersonPicks:
-        sku = self.moment.shelf_sku
+        sku, (whys, labels) = self.moment.shelf_sku, reasons
         picks = tuple(
             Pick(int(sku[place]), round(score, 4), why, round(chance, 6))
             for place, (score, why), chance in zip(chosen.tolist(), whys, propensity.tolist(), strict=True)
@@ -252,7 +254,12 @@ class Recommender:
         barred = tuple((int(sku[place]), BARRED[rule]) for _, place, rule in listed.barred.tolist())
         best = int(listed.places[0])
         return PersonPicks(
-            subscriber_id, picks, runner_up, barred, moved_from=int(sku[best]) if 0 <= best != chosen[0] else 0
+            subscriber_id,
+            picks,
+            runner_up,
+            barred,
+            moved_from=int(sku[best]) if 0 <= best != chosen[0] else 0,
+            labels=labels,
         )
 
 

@@ -3,7 +3,7 @@
 from urllib.parse import quote, urljoin
 
 from engine.catalog import Product
-from engine.render.compose import Card
+from engine.render.content import Card
 
 IMAGE_SIZE = 600  # pixels; what we draw, and what a picture of unknown size is shown as
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
@@ -21,7 +21,8 @@ def card(product: Product, *, public_url: str) -> Card:
         "image_width": IMAGE_SIZE,
         "image_height": IMAGE_SIZE,
         "alt": product.title,
-        "price": money(product.price_minor, product.currency),
+        "price_minor": product.price_minor,
+        "currency": product.currency,
         "brand": product.brand,
     }
 

@@ -6,11 +6,12 @@ files travel together as a bundle, to be put together by Jinja itself when the m
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_referenced_templates
 
 from engine.errors import EngineError, TemplateBroken
 from engine.render.environment import explain_error
@@ -19,6 +20,7 @@ Source = Callable[[str], str]
 """Gives the text of a template file by its name."""
 
 DEEPEST = 20  # includes within includes; a template that includes itself never ends
+_TEXTS = (".html", ".txt")
 BUNDLE = "{# handpicked bundle #}\n"
 _LITERAL = re.compile(r"""\s*(?:extends|include)\s+(?:"([^"]+)"|'([^']+)')\s*""")
 _OF_BLOCKS = re.compile(r"\b(super|self)\b\s*[.(]")
@@ -109,12 +111,43 @@ def flatten(environment: Environment, source_of: Source, name: str) -> list[Toke
     return pieces
 
 
-def bundle(environment: Environment, source_of: Source, name: str) -> str:
-    """All the template files there are as one text, for a template that cannot be flattened."""
-    files = {name: source_of(name)}
-    for file in environment.list_templates(filter_func=lambda file: not file.endswith(".toml")):
+def place_of(environment: Environment, source: str, places: Sequence[str], line: int, said: str) -> str:
+    """Where a piece of Jinja in a line of a flattened source comes from: the one that has the words of the sentence
+    about it, else the first of the line. "" when there is none."""
+    with suppress(EngineError, CannotFlatten):
+        pieces = [piece for piece in tokens(environment, source, "") if piece.kind != "data"]
+        here = [
+            (piece.text, place)
+            for piece, place in zip(pieces, places, strict=False)
+            if piece.line <= line <= piece.line + piece.text.count("\n")
+        ]
+        words = re.findall(r"'(\w+)'", said)
+        told = [place for text, place in here if any(re.search(rf"\b{word}\b", text) for word in words)]
+        return next(iter([*told, *(place for _, place in here)]), "")
+    return ""
+
+
+def reachable(environment: Environment, source_of: Source, name: str) -> dict[str, str]:
+    """The template's file and all it may need. Raises TemplateMissing, TemplateBroken for the template's own.
+
+    Only what it names, unless it works a name out when it is rendered: then all the template files there are.
+    """
+    files, wanted = dict[str, str](), [name]
+    while wanted:
+        file = wanted.pop()
         with suppress(EngineError):  # a picture among them is no text; what must not be sent cannot be included
             files[file] = source_of(file)
+            named = list(find_referenced_templates(environment.parse(files[file])))
+            if None in named:
+                named += environment.list_templates(filter_func=lambda other: other.endswith(_TEXTS))
+            wanted += [other for other in named if other and other not in files]
+    if name not in files:
+        source_of(name)  # raises
+    return files
+
+
+def bundle(name: str, files: Mapping[str, str]) -> str:
+    """Files as one text, for a template that cannot be flattened. name: the one to render."""
     return BUNDLE + json.dumps([name, files], sort_keys=True)
 
 

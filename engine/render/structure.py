@@ -162,7 +162,10 @@ def _without_statements(text: str) -> str:
 def _parse(text: str) -> Any:
     from lxml import etree
 
-    return etree.fromstring(text.strip(), etree.HTMLParser())  # premailer strips a mail too
+    tree = etree.fromstring(text.strip(), etree.HTMLParser())  # premailer strips a mail too
+    if tree is None:
+        raise CannotInlineOnce("nothing is left of it where an expression prints nothing: put it into an element")
+    return tree
 
 
 def _serialised(text: str) -> str:

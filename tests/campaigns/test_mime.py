@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.errors import CampaignInvalid
-from campaigns.mime import _quoted, encoded, mailbox, message_bytes
-from engine.render.compose import Mail, Sender
+from campaigns.mime import Letterhead, _quoted, encoded, mailbox
+from engine.render.content import Mail, Sender
 
 DATE = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEADERS = [
@@ -26,7 +26,7 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 def build(*, subject="Hello", name="Shop", html="<p>hi</p>", text="hi", to="ana@example.com", link=LINK):
     sender = Sender(name, "shop@example.com", "1 Mill Lane", "https://shop.example")
     mail = Mail(subject, "", (html,), (text,))
-    return message_bytes(mail, sender, to=to, message_id="abc@example.com", date=DATE, unsubscribe_url=link)
+    return Letterhead(sender, date=DATE).message(mail, to=to, message_id="abc@example.com", unsubscribe_url=link)
 
 
 def parsed(message: bytes) -> email.message.EmailMessage:
@@ -94,4 +94,4 @@ def test_a_link_too_long_for_a_header_is_refused():
 def test_names_are_quoted_where_they_must_be():
     assert mailbox('Oat, "Amber" & Co.', "a@example.com") == '"Oat, \\"Amber\\" & Co." <a@example.com>'
     assert mailbox("", "a@example.com") == "a@example.com"
-    assert encoded("=?utf-8?q?x?=", 0).startswith("=?utf-8?")
+    assert encoded("=?utf-8?q?x?=").startswith("=?utf-8?")

@@ -12,7 +12,7 @@ import pytest
 
 from campaigns.edit import find_campaign
 from campaigns.errors import RunUnknown, WrongState
-from campaigns.freeze import frozen_writer
+from campaigns.freeze import frozen_press
 from campaigns.letters import row_of
 from campaigns.plan import plan_run
 from campaigns.preview import Previewer, planned_letter
@@ -30,15 +30,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlalchemy import text
 from campaigns.execute import open_world
-from campaigns.freeze import frozen_writer
+from campaigns.freeze import frozen_press
 from campaigns.letters import row_of
 from campaigns.runs import find_run
 from subscribers.database import reading
 world = open_world(Path(sys.argv[1]), lambda: datetime.now(UTC))
 with reading(world.database) as session:
-    writer = frozen_writer(session, find_run(session, int(sys.argv[2])))
+    press = frozen_press(session, find_run(session, int(sys.argv[2])))
     rows = session.execute(text("SELECT * FROM message WHERE sha256 != '' ORDER BY id")).mappings().all()
-print(*(hashlib.sha256(writer.write(row_of(row)).message).hexdigest() for row in rows))
+print(*(hashlib.sha256(letter.message).hexdigest() for letter in press.letters([row_of(row) for row in rows])))
 """
 
 
@@ -104,10 +104,11 @@ def test_neither_a_new_price_nor_a_new_template_changes_a_planned_mail(shop):
     (folder / "picked-for-you.html").write_text("<p>changed</p>")
     shop.execute("UPDATE product SET price_minor = 1, title = 'changed'")
     with reading(shop.world.database) as session:
-        writer = frozen_writer(session, find_run(session, run))
+        press = frozen_press(session, find_run(session, run))
     for row in messages(shop, run):
         if row["sha256"]:
-            assert hashlib.sha256(writer.write(row_of(row)).message).hexdigest() == row["sha256"]
+            (letter,) = press.letters([row_of(row)])
+            assert hashlib.sha256(letter.message).hexdigest() == row["sha256"]
 
 
 def test_the_hero_is_the_first_pick_that_recommend_shows(shop):

@@ -35,7 +35,7 @@ def open_world():
 
 @pytest.mark.parametrize(("definition", "words"), [
     (Definition("Über"), "small letters"),
-    (Definition("x", template="nothing"), "no template 'nothing'; there are: announcement, picked-for-you"),
+    (Definition("x", template="nothing"), "no template 'nothing'; there are: announcement, come-back, new-"),
     (Definition("x", variables={"headlne": "typo"}), "no variable 'headlne'; it has: eyebrow, headline"),
     (Definition("x", picks=0), "picks must be 1 to 12"),
     (Definition("x", transport="pigeon"), "no transport 'pigeon'"),
@@ -92,11 +92,13 @@ def test_a_picture_of_the_shops_own_is_left_alone(shop):
 
 def test_a_review_finds_nothing_in_a_good_run_and_the_worst_in_a_bad_one(shop):
     good = review_run(shop.world.database, shop.plan())
-    assert (good.mails, good.errors, good.warnings) == (len(shop.mailable()), 0, 0)
+    assert (good.mails, good.errors, good.warnings) == (len(shop.mailable()), 0, 0), good.summary()["findings"]
     folder = shop.world.settings.workspace / "templates"
     folder.mkdir()
     shipped = shop.world.settings.templates.source("picked-for-you.html")
-    broken = shipped.replace("{% block content %}", "{% block content %}<tr><td><img src='x'></td></tr>")
+    broken = shipped.replace(
+        "{% block content %}", "{% block content %}<tr><td><img src='https://shop.example/x'></td></tr>"
+    )
     (folder / "picked-for-you.html").write_text(broken)
     run = shop.plan()
     bad = review_run(shop.world.database, run)

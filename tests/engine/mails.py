@@ -1,19 +1,28 @@
 """Mails to test with: templates from a dict, contexts of every shape, and documents compared as a parser sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
+from jinja2 import Template
 from lxml import etree, html
 
 from engine.errors import TemplateMissing
-from engine.render.compose import Composer, Content, Recipient, Sender
-from engine.render.environment import Sandbox
+from engine.render.compose import Composer
+from engine.render.content import Content, Recipient, Sender
+from engine.render.environment import SHIPPED, TemplateFolders, printed
 from engine.render.flatten import unbundle
-from engine.render.inline import InlinedTemplate, inline_html, inline_template
+from engine.render.inline import InlinedTemplate, InlinePath, inline_html, inline_template
+from engine.render.kept import Kept
+from engine.render.locale import catalogues
+from engine.render.pieces import BetweenElements, PieceSandbox
+from engine.render.sandbox import Sandbox
+from engine.render.shapes import ShapedTemplate
 
 UNSUBSCRIBE = "https://shop.example/u/token-of-ana"
 SENDER = Sender("Linden & Vale", "post@shop.example", "14 Orchard Lane, Galway H91 X2P3", "https://shop.example")
+FOLDERS = TemplateFolders((SHIPPED,))
 ADDRESSES = {"href", "src", "action"}
 
 
@@ -26,26 +35,56 @@ def card(number: int, **changes: Any) -> dict[str, Any]:
         "image_width": 600,
         "image_height": 450,
         "alt": f"A jar, number {number}",
-        "price": "€24.50",
+        "price_minor": 2450,
+        "currency": "EUR",
         "brand": "Maren",
     } | changes
 
 
 def content(source: str = "<p>{{ hero.title }}</p>", **changes: Any) -> Content:
+    if "inlined" in changes:
+        changes["path"] = InlinePath.ONCE if changes.pop("inlined") else InlinePath.EACH
+    lines = {"subject": "{{ hero.title }}", "preheader": "For {{ subscriber.given_name }}"}
     return Content(
         **{
             "template": "weekly",
             "source": source,
-            "inlined": True,
+            "path": InlinePath.ONCE,
+            "places": (),
             "plain": "{{ hero.title }}: {{ links.unsubscribe }}",
-            "subject": "{{ hero.title }}",
-            "preheader": "For {{ subscriber.given_name }}",
+            **lines,
             "variables": {},
+            "defaults": lines | {name: line for name, line in changes.items() if name in lines},
+            "catalogues": {},
+            "language": "en",
             "sender": SENDER,
             "public_url": "https://shop.example",
         }
         | changes
     )
+
+
+@cache
+def prepared(name: str) -> InlinedTemplate:
+    """A shipped template, inlined once."""
+    return inline_template(FOLDERS.sandbox(), FOLDERS.source, f"{name}.html")
+
+
+def shipped_content(name: str, **changes: Any) -> Content:
+    """What all mails of a shipped template have in common, with its own words, subject and catalogues."""
+    sheet, made = FOLDERS.sheet(name), prepared(name)
+    given = {
+        "template": name,
+        "source": made.source,
+        "path": made.path,
+        "places": made.places,
+        "plain": FOLDERS.source("layouts/plain.txt"),
+        "subject": sheet.subject,
+        "preheader": sheet.preheader,
+        "defaults": {**sheet.defaults(), "subject": sheet.subject, "preheader": sheet.preheader},
+        "catalogues": catalogues(FOLDERS.folders),
+    }
+    return content(**given | changes)
 
 
 def recipient(*picks: int, **changes: Any) -> Recipient:
@@ -95,11 +134,29 @@ class Files:
         html = Sandbox(files=files).from_string(files[name]).render(context)
         return html if prepared.once else inline_html(html)
 
+    def by_shapes(self) -> Callable[[Mapping[str, Any]], str]:
+        """Renders mails of this template by their shapes; by itself where marks get lost."""
+        compiled = Sandbox.get_template
+        shaped = ShapedTemplate(self.files, lambda sandbox: compiled(sandbox, "main.html"), inline_html)
+        return lambda context: shaped.render(lambda template: template.render(context)) or self.slow(context)
+
+    def in_pieces(self, kept: Kept) -> Callable[[Mapping[str, Any]], list[str]] | None:
+        """Renders mails of this template, inlined once, in pieces; None where it is not cut."""
+        template = PieceSandbox(kept).in_pieces(self.prepared().source, BetweenElements())
+        return template and (
+            lambda context: list(template.root_render_func(template.new_context({**template.globals, **context}, True)))
+        )
+
     def refusal(self) -> str:
         """Why this template is not inlined once."""
         prepared = self.prepared()
         assert not prepared.once, prepared.source
         return prepared.reason
+
+
+def rendered(template: Template, context: Mapping[str, Any], name: str = "weekly") -> str:
+    """All that a template prints."""
+    return "".join(printed(template, template.new_context(dict(context)), name))
 
 
 def fast(source: str, context: Mapping[str, Any]) -> str:

@@ -119,7 +119,7 @@ def test_whether_bought_or_looked_at_is_said_by_the_strongest_evidence(
 ) -> None:
     proof = (Evidence(1, first_bought, 0.5), Evidence(2, not first_bought, 0.4))
     found = why(Parts(0, 0, 0, 1), {}, {4: 0.3}, NAMES, proof, buyer=buyer, due=False)
-    assert found == Why(Reason(reason), "", "One of our cream picks", proof)
+    assert found == Why(Reason(reason), "", "One of our %(value)s picks", proof, "cream")
 
 
 @pytest.mark.parametrize(("buyer", "reason"), [(True, Reason.BOUGHT), (False, Reason.LOOKED_AT)])

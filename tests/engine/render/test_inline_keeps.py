@@ -12,7 +12,7 @@ import pytest
 from engine.errors import TemplateBroken
 from engine.render.environment import SHIPPED, TemplateFolders
 from engine.render.inline import inline_html, inline_template
-from tests.engine.mails import Files, composer, elements, fast, recipient
+from tests.engine.mails import Files, card, composer, elements, fast, recipient
 
 STYLE = "<style>p { color: red } .a { margin: 0 } p b { margin: 1px }</style>"
 CONTEXT = {"name": "Ana & Bo"}
@@ -167,9 +167,7 @@ def test_an_address_in_a_style_attribute_is_no_style_sheet() -> None:
 
 
 def test_the_words_import_and_stylesheet_in_a_mail_are_just_words() -> None:
-    html = composer(
-        "<p>{{ hero.title }}</p>", inlined=False, cards={1: {"title": "@import <link rel=stylesheet>", "price": ""}}
-    )
+    html = composer("<p>{{ hero.title }}</p>", inlined=False, cards={1: card(1, title="@import <link rel=stylesheet>")})
     assert "@import" in html.compose(recipient()).html
 
 
