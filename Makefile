@@ -8,7 +8,7 @@ WORKSPACE ?= workspace
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo studio test test-fast lint bench
+.PHONY: help setup setup-test caniemail demo studio test test-fast lint bench
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -19,6 +19,9 @@ setup:  ## .venv with the locked dependencies
 setup-test:
 	@$(PYTHON) tools/setup.py $(VENV) requirements-test.lock
 	@$(VENV)/bin/python tools/test_machine.py
+
+caniemail: setup  ## which mail clients support what, by npm, for `handpicked template check --clients`
+	@$(VENV)/bin/python tools/caniemail.py $(VENV)
 
 demo: setup  ## the whole job on a sample shop; DATA=orders.csv.gz does it on an order file
 	@$(HANDPICKED) demo --workspace "$(WORKSPACE)" $(if $(DATA),--data "$(DATA)")

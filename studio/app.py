@@ -56,7 +56,7 @@ def serve(world: World, *, host: str = "127.0.0.1", port: int = 8025, announce: 
 
     refuse_unless_loopback(host)
     token = make_token()
-    listening = _listen(host, port)
+    listening = listen(host, port)
     own = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
     announce(f"studio for {world.settings.workspace}: {own}/enter?token={token}")
     announce("that address works once; Ctrl-C ends the studio")
@@ -74,7 +74,7 @@ def serve(world: World, *, host: str = "127.0.0.1", port: int = 8025, announce: 
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's delay off only where IPPROTO_TCP is said: without it each answer waits 40 ms for an ACK
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

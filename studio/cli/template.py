@@ -1,13 +1,13 @@
-"""`handpicked template`: which there are, how one is rendered, and a copy to make your own."""
+"""`handpicked template`: which there are, what is to be known about one, a live look at it, and a copy of your own."""
 
 from typing import Annotated
 
 import typer
 
 from studio.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace
-from studio.cli.output import say, say_json, table
+from studio.cli.output import complain, say, say_json, table
 
-app = typer.Typer(help="List and check email templates, and copy one to make it your own.", no_args_is_help=True)
+app = typer.Typer(help="List, check and show email templates, and copy one to make it your own.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a template, as `template list` prints it.")]
 
 
@@ -25,22 +25,58 @@ def list_all(workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) 
 
 
 @app.command()
-def check(name: Name, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
-    """Whether the CSS of a template is inlined once, or mail by mail, and why. Exit code 1 for mail by mail."""
-    from campaigns.settings import load_settings
-    from engine.render.inline import inline_template
+def check(
+    name: Name,
+    clients: Annotated[
+        bool, typer.Option("--clients", help="Also say which mail clients lack what the template uses.")
+    ] = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """How the CSS of a template is inlined and why, what a mail costs, and what is wrong in its mails.
 
-    folders = load_settings(workspace).templates
-    folders.sheet(name)
-    template = inline_template(folders.sandbox(), folders.source, f"{name}.html")
+    Exit code 1 when it is inlined mail by mail or something was found, 2 when the template is broken.
+    """
+    from campaigns.sample_mails import open_shop
+    from campaigns.settings import load_settings
+    from campaigns.template_check import check_template
+    from engine.render.clients import ClientSupport, template_files
+    from scheduler import utc_now
+    from studio.cli.template_report import check_lines, client_lines
+
+    settings, now = load_settings(workspace), utc_now()
+    support = ClientSupport() if clients else None
+    with open_shop(settings, now) as shop:
+        found, mails = check_template(settings, name, shop, now=now)
+    lacks = support.lacks(mails, template_files(settings.templates.source, f"{name}.html")) if support else []
     if as_json:
-        say_json({"template": name, "inlined_once": template.once, "reason": template.reason})
-    elif template.once:
-        say(f"{name}: its CSS is inlined once; each mail costs what Jinja costs")
+        known = {"date": support.date, "lacks": [lack.summary() for lack in lacks]} if support else None
+        say_json(found.summary() | ({"clients": known} if known else {}))
     else:
-        say(f"{name}: its CSS is inlined mail by mail (about 35 ms each), because of {template.reason}")
-    if not template.once:
+        for line in [*check_lines(found), *(client_lines(lacks, support) if support else ())]:
+            say(line)
+    if not found.good:
         raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    name: Name,
+    host: Annotated[str, typer.Option(help="The address to listen on; this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes any free one.")] = 0,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Show a template in the browser while you work at it: every save is seen at once. Ends with Ctrl-C."""
+    from campaigns.sample_mails import open_shop
+    from campaigns.settings import load_settings
+    from scheduler import utc_now
+    from studio.author.app import serve as serve_template
+
+    settings = load_settings(workspace)
+    settings.templates.sheet(name)
+    with open_shop(settings, utc_now()) as shop:
+        serve_template(settings, name, shop, host=host, port=port, announce=say)
+    complain("stopped")
 
 
 @app.command()
