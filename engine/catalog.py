@@ -1,6 +1,7 @@
 """The products on sale: their table, product feeds, and products known only from order lines."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -59,10 +60,17 @@ PRODUCT_COLUMNS = Columns(
     also={"custom_label_0": "labels", "image link": "image_link", "product type": "product_type", "url": "link"}
     | {"quantity": "stock", "sell_on_google_quantity": "stock", "inventory": "stock"},
 )
+MOST_MARKS = 4  # on one letter: Hebrew has up to 4, Vietnamese 2
+_STACKED = re.compile(rf"[^\x00-\x7f\w\s]{{{MOST_MARKS + 1},}}")  # marks are no letters; so is other punctuation
 _PRICE = re.compile(r"(-?[\d.,]+)\s*([A-Za-z]{3})?|([A-Za-z]{3})\s*(-?[\d.,]+)")
 # bidirectional controls, zero-width characters and other invisible ones: they make a title read as something else
 _INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+# after NFKC, as browsers read it: a fullwidth slash or ℀ would end the host elsewhere than it seems to
+_HOST = re.compile(
+    r"(?:\[[0-9a-fA-F:.]+\]|(?:[^\W_][\w\u0300-\u036f-]*\.)*[^\W_][\w\u0300-\u036f-]*\.?)(?::[0-9]{1,5})?"
 )
 
 
@@ -177,8 +185,18 @@ def save_products(
 
 
 def clean_text(text: str) -> str:
-    """Text on one line, without control, bidirectional and invisible characters."""
-    return " ".join(_INVISIBLE.sub(" ", text).split())
+    """Text on one line, without control, bidirectional and invisible characters, and not stacked over other lines."""
+    return " ".join(_STACKED.sub(_flattened, _INVISIBLE.sub(" ", text)).split())
+
+
+def _flattened(stacked: re.Match[str]) -> str:
+    """Without the marks that are more than a letter of any language has."""
+    kept, marks = list[str](), 0
+    for character in stacked[0]:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _price_in(row: Row) -> tuple[int, str]:
@@ -221,6 +239,15 @@ def _link_in(row: Row, column: str, *, required: bool) -> str:
     if not link and not required:
         return ""
     plain = link.isprintable() and not re.search(r"[\s<>\"'`\\]", link) and len(link) <= LONGEST_LINK
-    if not (plain and re.match(r"https?://[^/@?#]+(?:[/?#]|$)", link, re.IGNORECASE)):
+    found = re.match(r"https?://([^/@?#]+)(?:[/?#]|$)", link, re.IGNORECASE) if plain else None
+    if not found or not _HOST.fullmatch(unicodedata.normalize("NFKC", found[1])):
         raise row.reject(column, "is no web address that starts with https://")
+    if not found[1].isascii() and any(map(_mixes_scripts, re.split(r"[.:]", found[1]))):
+        raise row.reject(column, "names a host in letters of two scripts that look alike; write it as xn--…")
     return link
+
+
+def _mixes_scripts(label: str) -> bool:
+    """Whether Latin letters stand beside Cyrillic or Greek ones, as in a name made to look like another."""
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in label if letter.isalpha()}
+    return "LATIN" in scripts and bool(scripts & {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
