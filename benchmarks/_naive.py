@@ -16,6 +16,8 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from campaigns.execute import World
 from engine.catalog import OUT_OF_STOCK, Product
 from engine.render.cards import card
+from engine.render.inline import speak
+from engine.render.locale import Words
 from engine.render.sandbox import Sandbox
 from subscribers.links import UNSUBSCRIBE, LinkSigner
 from subscribers.models import Kind, Signal, Subscriber, Suppression
@@ -35,6 +37,7 @@ class NaivePipeline:
     def __init__(self, world: World, outbox: Path) -> None:
         self._world, self._outbox = world, mailbox.Maildir(outbox, create=True)
         self.mails = 0
+        self._words = Words("en")
         self._variables = world.settings.templates.sheet("picked-for-you").defaults()
         NaiveLog.metadata.tables["naivelog"].create(world.database, checkfirst=True)
         with Session(world.database) as session:
@@ -58,7 +61,9 @@ class NaivePipeline:
         """Mail everybody who may be mailed, one after the other."""
         self.mails = 0
         settings = self._world.settings
-        template = Sandbox(settings.templates.folders).get_template("picked-for-you.html")
+        sandbox = Sandbox(settings.templates.folders)
+        speak(sandbox, self._words)
+        template = sandbox.get_template("picked-for-you.html")
         signer = LinkSigner(self._world.secrets, UNSUBSCRIBE)
         with Session(self._world.database) as session:
             for person in session.exec(select(Subscriber).order_by(col(Subscriber.id))).all():
@@ -83,6 +88,8 @@ class NaivePipeline:
         sender = settings.sender()
         link = f"{settings.public_url}/u/{token}"
         cards = [{**card(product, public_url=settings.public_url), "reason": "Chosen for you"} for product in picks]
+        for shown in cards:
+            shown["price"] = self._words.money(shown["price_minor"], shown["currency"])
         subject = f"{picks[0].title} and {len(picks) - 1} more picks"
         html = template.render(
             subject=subject,
@@ -95,6 +102,7 @@ class NaivePipeline:
             picks=cards[1:],
             sender={"name": sender.name, "postal_address": sender.postal_address, "website": sender.website},
             links={"unsubscribe": link, "home": sender.website},
+            banner={"words": "", "link": ""},
         )
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = sender.address, person.address, subject

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from campaigns import leases, ledger
 from campaigns.errors import BytesChanged, TransportUnavailable, WrongState
 from campaigns.freeze import frozen_press
+from campaigns.handover import Handovers
 from campaigns.letters import row_of
 from campaigns.mime import Envelope
 from campaigns.models import Message, MessageState, Run, RunState
@@ -40,9 +41,9 @@ def send_run(
         run = find_run(session, run_id)
         _begin(session, run, clock())
         try:
-            with frozen_press(session, run) as press, transport:
+            with frozen_press(session, run) as press, transport, Handovers(database) as handovers:
                 _recover(session, run_id, transport, clock())
-                _send_all(session, run_id, press, transport, clock=clock, progress=progress)
+                _send_all(session, run_id, press, transport, handovers, clock=clock, progress=progress)
         finally:
             session.rollback()
             _end(session, run_id, now=clock())
@@ -75,6 +76,7 @@ def _send_all(
     run_id: int,
     press: Press,
     transport: Transport,
+    handovers: Handovers,
     *,
     clock: Clock,
     progress: Progress | None,
@@ -87,7 +89,7 @@ def _send_all(
     while rows := ledger.claim(session, run_id, owner, CLAIM, again=again):
         again = []  # what is deferred in this pass waits for the next one
         for row, message in written(press, rows):
-            _send_one(session, {**row._mapping, "sender": sender}, message, transport, clock)
+            _send_one(session, {**row._mapping, "sender": sender}, message, transport, handovers, clock)
             done += 1
         if progress:
             progress(done, max(waiting, done))
@@ -108,27 +110,29 @@ def written(press: Press, rows: Sequence[Any]) -> Iterator[tuple[Any, bytes]]:
         yield from zip(part, messages, strict=True)
 
 
-def _send_one(session: Session, row: Any, message: bytes, transport: Transport, clock: Clock) -> None:
+def _send_one(  # noqa: PLR0917 - the six things a mail is sent with, once
+    session: Session, row: Any, message: bytes, transport: Transport, handovers: Handovers, clock: Clock
+) -> None:
     """One message through its states. The order is the promise: consent is read in the commit before the data."""
     if hashlib.sha256(message).hexdigest() != row["sha256"]:
         ledger.release(session, row["id"])
         raise BytesChanged(f"message {row['id']} has other bytes than its plan; plan the campaign anew")
     try:
         transport.offer(Envelope(row["sender"], row["address"]))
-        if not ledger.begin_handover(session, row["id"], row["key"]):
+        if not handovers.begin(row["id"], row["key"]):
             transport.withdraw()
             return
         reply = transport.hand_over(message, row["message_id"])
     except Refused as refusal:
         state = MessageState.FAILED if refusal.permanent else MessageState.DEFERRED
-        ledger.settle(session, row["id"], state, refusal.reply, at=clock())
+        handovers.settle(row["id"], state, refusal.reply, at=clock())
     except InDoubt as lost:
         ledger.doubt(session, row["id"], str(lost))
     except TransportUnavailable:
         ledger.release(session, row["id"])
         raise
     else:
-        ledger.settle(session, row["id"], MessageState.ACCEPTED, reply, at=clock())
+        handovers.settle(row["id"], MessageState.ACCEPTED, reply, at=clock())
 
 
 def _end(session: Session, run_id: int, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The state machine of a Message: every move is one function here, and each commits.
+"""The state machine of a Message: every move is one function here or in `campaigns.handover`, and each commits.
 
 planned ─ claim ─► claimed ─ begin_handover ─► handing_over ─ settle ─► accepted | deferred | failed
                       │                             │
@@ -12,7 +12,6 @@ from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlmodel import Session, col
 
 from campaigns.models import Message, MessageState
-from subscribers import consent
 from subscribers.models import UtcDateTime
 
 # Once or twice a mail, so as text: building the same statement from columns takes longer than running it.
@@ -54,23 +53,8 @@ def claim(
     return list(rows)
 
 
-def begin_handover(session: Session, message_id: int, key: str) -> bool:
-    """claimed → handing_over, unless the person has said no: then claimed → suppressed. Commits either way.
-
-    The last moment at which a refusal can win: after this commit the data may be on the wire, and a crash leaves
-    the message in doubt (RFC 5321 section 4.2.5, RFC 1047). Returns False when it was suppressed instead.
-    """
-    allowed = consent.may_mail(session, key)
-    if allowed:
-        _move(session, message_id, MessageState.CLAIMED, MessageState.HANDING_OVER, "")
-    else:
-        _move(session, message_id, MessageState.CLAIMED, MessageState.SUPPRESSED, "opted out after planning")
-    session.commit()
-    return allowed
-
-
 def settle(session: Session, message_id: int, state: MessageState, reply: str, *, at: datetime) -> None:
-    """handing_over or claimed → accepted, deferred or failed, with the other side's words. Commits."""
+    """handing_over or claimed → accepted, deferred or failed, of what an earlier sender left. Commits."""
     reason = "" if state is MessageState.ACCEPTED else reply[:200]
     session.connection().execute(_SETTLE, {"id": message_id, "state": state, "reason": reason})
     session.connection().execute(_ATTEMPT, {"id": message_id, "at": at, "outcome": state, "reply": reply[:1000]})

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from campaigns.mime import Letterhead
-from engine.render.checks import Finding
+from engine.render.checks import Finding, host_of
 from engine.render.compose import Composer
 from engine.render.content import Card, Content, Mail, Recipient
 from engine.render.contrast import contrast_findings
 
-_HOST = re.compile(r"https?://([\w.-]+)")
+_HOST = re.compile(r"https?://([\w.%-]+)")
 
 
 class Row(NamedTuple):
@@ -54,7 +54,7 @@ class Writer:
         self._composer = Composer(content, self._cards)
         self._letterhead = Letterhead(content.sender, date=date)
         written = (content.source, content.sender.website, content.public_url, *content.variables.values())
-        self.known_hosts = frozenset(host.lower() for text in written for host in _HOST.findall(text))
+        self.known_hosts = frozenset(unquote(host).lower() for text in written for host in _HOST.findall(text))
         self.learn(cards)
 
     def learn(self, cards: Mapping[int, Card]) -> None:
@@ -95,4 +95,4 @@ def row_of(message: Mapping[Any, Any]) -> Row:
 
 
 def _hosts(addresses: Iterable[str]) -> frozenset[str]:
-    return frozenset(filter(None, (urlsplit(address).hostname for address in addresses)))
+    return frozenset(filter(None, map(host_of, addresses)))

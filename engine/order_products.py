@@ -1,6 +1,7 @@
 """Products known only from order lines: a readable title, the price at which most lines agree, a type."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from engine.catalog import IN_STOCK, LONGEST_TITLE, clean_text
 from subscribers.orders import SeenProduct
@@ -28,7 +29,7 @@ def products_from_orders(seen: Mapping[str, SeenProduct], *, currency: str, shop
         code: {
             "title": title,
             "description": "",
-            "link": f"{shop}/p/{code.lower()}",
+            "link": f"{shop}/p/{quote(code.lower(), safe='')}",
             "image_link": "",
             "price_minor": median_price(seen[code].prices),
             "currency": currency,

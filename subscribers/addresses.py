@@ -19,6 +19,8 @@ def usable(address: str) -> str:
     'Ana@example.com'
     """
     trimmed = address.strip()
+    if "=?" in trimmed:
+        raise AddressInvalid(address, "it holds an encoded word (RFC 2047), as some programs read")
     if len(trimmed) <= 254 and _PLAIN.match(trimmed) and trimmed.index("@") <= 64 and not trimmed.endswith(_RESERVED):
         return trimmed
     from email_validator import EmailNotValidError, validate_email

@@ -12,10 +12,13 @@ from subscribers.models import Consent, Purpose, Subscriber, Suppression
 _COLUMNS = {Purpose.MAIL: "may_mail", Purpose.PERSONALISE: "may_personalise", Purpose.TRACK: "may_track"}
 
 # Asked once a mail, so as text: building it from columns takes longer than running it.
-_MAY_MAIL = text(
-    "SELECT 1 FROM subscriber WHERE key = :key AND may_mail "
+ALLOWS_MAIL = (
+    "EXISTS (SELECT 1 FROM subscriber WHERE subscriber.key = :key AND subscriber.may_mail) "
     "AND NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.key = :key)"
 )
+"""The rule itself as SQL, for a statement that must not be true a moment later: on the roster, consent given, not
+suppressed. :key is the person's."""
+_MAY_MAIL = text(f"SELECT 1 WHERE {ALLOWS_MAIL}")
 
 
 def record(

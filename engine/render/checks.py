@@ -1,7 +1,8 @@
 """What every finished mail must have. Errors stop a send; warnings are counted.
 
 A piece that stands in many mails is looked at once and known from then on; of a new piece only the tags are looked at
-that are not known either. What remains in each mail is adding up: 15 µs for a mail of 25 pieces, 5 of them new.
+that are not known either. What remains in each mail is adding up: 17 µs for a shipped mail of 29 pieces, 3 of
+them new, and 900 µs for one in a single piece that nobody has seen.
 
 A word such as "None" is no finding, for a product may be called so; an element or link that a template left empty is.
 """

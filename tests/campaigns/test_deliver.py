@@ -9,6 +9,7 @@ import pytest
 
 from campaigns import deliver, ledger
 from campaigns.errors import BytesChanged, SettingsInvalid, TransportUnavailable, WrongState
+from campaigns.handover import Handovers
 from campaigns.mime import Envelope
 from campaigns.models import MessageState
 from campaigns.transports import InDoubt, Memory, Outbox, Refused, Smtp
@@ -246,10 +247,15 @@ def test_a_message_moves_only_from_the_states_it_may(shop):
         number, key = row.id, row.key
         ledger.doubt(session, number, "not on the wire yet")
         assert shop.query("SELECT state FROM message WHERE id = :id", id=number) == [("claimed",)]
-        assert ledger.begin_handover(session, number, key)
-        ledger.settle(session, number, MessageState.ACCEPTED, "250", at=shop.now)
+    with Handovers(shop.world.database) as handovers:
+        assert handovers.begin(number, key)
+        assert not handovers.begin(number, key)  # somebody is at it already
+        assert shop.query("SELECT state FROM message WHERE id = :id", id=number) == [("handing_over",)]
+        handovers.settle(number, MessageState.ACCEPTED, "250", at=shop.now)
+        assert not handovers.begin(number, key)
+        handovers.settle(number, MessageState.FAILED, "550", at=shop.now)
+    with writing(shop.world.database) as session:
         for move in (
-            lambda: ledger.begin_handover(session, number, key),
             lambda: ledger.release(session, number),
             lambda: ledger.doubt(session, number, "late"),
             lambda: ledger.settle(session, number, MessageState.FAILED, "550", at=shop.now),
