@@ -26,7 +26,7 @@ from engine.render.environment import SHIPPED, TemplateFolders
 from engine.render.inline import inline_template
 from engine.render.locale import Words, catalogues
 
-TEMPLATE, PICKS, PRODUCTS, SENTENCES = "picked-for-you", 12, 1_000, 4
+TEMPLATE, PICKS, PRODUCTS, SENTENCES = "picked-for-you", 10, 1_000, 4
 DATE = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SENDER = Sender("Linden & Vale", "post@shop.example", "14 Orchard Lane, Galway H91 X2P3", "https://shop.example")
 WORDS = ("Rose", "Linden", "Oat", "Almond", "Marsh", "Silver", "Night", "Garden", "Balm", "Cream", "Serum", "Candle")

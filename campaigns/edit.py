@@ -20,6 +20,8 @@ from campaigns.settings import Settings
 from campaigns.transports import TRANSPORTS
 from engine.errors import EngineError
 from engine.render.environment import TemplateFolders, TemplateSheet
+from engine.render.languages import LINES
+from engine.render.locale import is_language
 
 MOST_PICKS = 12
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -174,10 +176,7 @@ def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:
         sheet = templates.sheet(definition.template)
     except EngineError as error:
         raise CampaignInvalid(str(error)) from None
-    unknown = set(definition.variables) - set(sheet.defaults())
-    if unknown:
-        known = ", ".join(sheet.defaults()) or "none"
-        raise CampaignInvalid(f"template {sheet.name} has no variable {sorted(unknown)[0]!r}; it has: {known}")
+    _check_variables(definition.variables, sheet)
     if any(not isinstance(value, str) for value in definition.variables.values()):
         raise CampaignInvalid("variables are texts; put them in quotes")
     if not 1 <= definition.picks <= MOST_PICKS:
@@ -185,3 +184,14 @@ def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:
     if definition.transport not in TRANSPORTS:
         raise CampaignInvalid(f"there is no transport {definition.transport!r}; there are: {', '.join(TRANSPORTS)}")
     return sheet
+
+
+def _check_variables(variables: Mapping[str, str], sheet: TemplateSheet) -> None:
+    """`headline`, or `headline.de` for German readers; subject and preheader too in other languages."""
+    for given in sorted(variables):
+        name, dot, language = given.partition(".")
+        if name not in sheet.defaults() and not (dot and name in LINES):
+            known = ", ".join(sheet.defaults()) or "none"
+            raise CampaignInvalid(f"template {sheet.name} has no variable {name!r}; it has: {known}")
+        if dot and not is_language(language):
+            raise CampaignInvalid(f"{given}: {language!r} is no language; write {name}.de for German readers")

@@ -65,11 +65,21 @@ class Writer:
 
     def write(self, row: Row) -> Letter:
         """The letter of one row. The same row gives the same bytes, in every process. Raises TemplateBroken."""
-        letter = self.words(row)
+        unsubscribe_url, mail = self._words(row)
         message = self._letterhead.message(
-            letter.mail, to=row.address, message_id=row.message_id, unsubscribe_url=letter.unsubscribe_url
+            mail, to=row.address, message_id=row.message_id, unsubscribe_url=unsubscribe_url
         )
-        return Letter(letter.mail, message, letter.unsubscribe_url)
+        return Letter(mail, message, unsubscribe_url)
+
+    def words(self, row: Row) -> Letter:
+        """The letter of one row without its bytes. Raises TemplateBroken."""
+        unsubscribe_url, mail = self._words(row)
+        return Letter(mail, b"", unsubscribe_url)
+
+    def _words(self, row: Row) -> tuple[str, Mail]:
+        unsubscribe_url = f"{self.content.public_url}/u/{row.token}"
+        recipient = Recipient(row.given_name, row.language, unsubscribe_url, row.picks, row.banner)
+        return unsubscribe_url, self._composer.compose(recipient)
 
     def once_a_run(self, letter: Letter) -> tuple[Finding, ...]:
         """What is wrong with all letters alike, said of the first one: colours too faint to read, in light or dark."""
@@ -77,12 +87,6 @@ class Writer:
             return ()
         self._looked_at = True
         return contrast_findings(letter.mail.html)
-
-    def words(self, row: Row) -> Letter:
-        """The letter of one row without its bytes. Raises TemplateBroken."""
-        unsubscribe_url = f"{self.content.public_url}/u/{row.token}"
-        mail = self._composer.compose(Recipient(row.given_name, row.language, unsubscribe_url, row.picks, row.banner))
-        return Letter(mail, b"", unsubscribe_url)
 
 
 def row_of(message: Mapping[Any, Any]) -> Row:

@@ -57,8 +57,8 @@ class Letterhead:
         mark = boundary.encode()
         return b"".join(
             (
-                *(head, b"\r\n\r\n--", mark, _TEXT, *map(_encoded, mail.text_pieces), b"\r\n--", mark, _HTML),
-                *(map(_encoded, mail.pieces) if len(mail.pieces) > 1 else map(_quoted, mail.pieces)),
+                *(head, b"\r\n\r\n--", mark, _TEXT, *_encoded(mail.text_pieces), b"\r\n--", mark, _HTML),
+                *(_encoded(mail.pieces) if len(mail.pieces) > 1 else map(_quoted, mail.pieces)),
                 *(b"\r\n--", mark, b"--\r\n"),
             )
         )
@@ -120,13 +120,12 @@ def _quoted_line(line: str) -> bytes:
     return binascii.b2a_qp(line.encode("utf-8") + b"\r\n", istext=True)[:-2]
 
 
-def _encoded(piece: str) -> bytes:
-    """A piece in quoted-printable; that of many mails is encoded once."""
-    if type(piece) is not Piece:
-        return _quoted_piece(piece)
-    if piece.quoted is None:
-        piece.quoted = _quoted_piece(piece)
-    return piece.quoted
+def _encoded(pieces: tuple[str, ...]) -> list[bytes]:
+    """Pieces in quoted-printable; those of many mails are encoded once."""
+    return [
+        (type(piece) is Piece and piece.quoted) or _quoted_piece(piece)  # 60 of them a mail: no call for the known
+        for piece in pieces
+    ]
 
 
 def _quoted_piece(piece: str) -> bytes:
@@ -135,10 +134,13 @@ def _quoted_piece(piece: str) -> bytes:
     It begins at the start of a line, and ends with one: with a soft line break, which means nothing, where the text
     does not. So every piece is encoded once, whatever comes before it.
     """
-    if "\r" in piece:
-        piece = piece.replace("\r\n", "\n").replace("\r", "\n")
-    if piece.endswith("\n"):
-        return binascii.b2a_qp(piece.replace("\n", "\r\n").encode(), istext=True)
-    # a last line without its end is broken at 75 columns, which leaves one for the "="
-    quoted = binascii.b2a_qp(piece.replace("\n", "\r\n").encode(), istext=True) + b"=\r\n"
-    return quoted if "\n" in piece else quoted.replace(b"=\n", b"=\r\n")
+    text = piece.replace("\r\n", "\n").replace("\r", "\n") if "\r" in piece else piece
+    quoted = binascii.b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)
+    if not text.endswith("\n"):
+        # a last line without its end is broken at 75 columns, which leaves one for the "="
+        quoted += b"=\r\n"
+        if "\n" not in text:  # the codec takes the end of its soft breaks from the text
+            quoted = quoted.replace(b"=\n", b"=\r\n")
+    if type(piece) is Piece:
+        piece.quoted = quoted
+    return quoted

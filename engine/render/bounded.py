@@ -45,6 +45,15 @@ _PROGRAM = (
 _log = logging.getLogger(__name__)
 
 
+_spent: list[float] = []  # seconds of CPU of each worker that ended
+
+
+def cpu_spent() -> float:
+    """Seconds of CPU that the workers of this process have used so far: for benchmarks. Only Linux knows the living."""
+    living = [bounded._worker for bounded in list(_all) if bounded._worker]
+    return sum(_spent) + sum(_cpu_of(worker.pid) for worker in living)
+
+
 class Bounded:
     """One worker process with limits, there from the first call on, and a new one after one that ended.
 
@@ -76,6 +85,7 @@ class Bounded:
         if worker:
             worker.end()
             self.usage = worker.usage
+            _spent.append(worker.usage.get("cpu", 0.0))
 
     def call(self, function: Callable[..., T], *args: object, what: str) -> T:
         """What a function of a module returns, computed in the worker. Raises what it raises, or TemplateBroken.

@@ -4,19 +4,30 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from jinja2 import Template
+from jinja2 import Template, TemplateError
 from jinja2.runtime import Context
 
+from engine.errors import TemplateBroken
 from engine.render.banners import banners_in, chosen
 from engine.render.content import Card, Content, Recipient
-from engine.render.environment import compiled, keep_wrapped, printed
+from engine.render.environment import compiled, explain_error, keep_wrapped, printed
 from engine.render.flatten import place_of, unbundle
 from engine.render.inline import InlinePath, inline_html, speak
 from engine.render.kept import Kept
 from engine.render.languages import line_in, variables_in, words_for
-from engine.render.pieces import BetweenElements, BetweenLines, Cuts, PieceSandbox
+from engine.render.pieces import PieceSandbox, Program, cut
 from engine.render.sandbox import Sandbox
 from engine.render.shapes import ShapedTemplate
+
+
+def cut_or_broken(source: str, name: str, *, text: bool, first: int = 0) -> Program | None:
+    """`cut`, with what is wrong with the source in a sentence. Raises TemplateBroken."""
+    try:
+        return cut(source, text=text, first=first)
+    except TemplateError as error:
+        raise explain_error(error, name) from error
+    except (SyntaxError, RecursionError, MemoryError) as error:  # Python's own limits on nesting
+        raise TemplateBroken(f"template {name}: is nested too deeply ({error})") from error
 
 
 class Edition:
@@ -26,6 +37,7 @@ class Edition:
         self._content, self._cards = content, cards
         self._words = words_for(content, locale)
         self._kept = Kept()
+        self._prices: dict[int, str] = {}
         campaign = variables_in(content, self._words)
         sender = content.sender
         self._banners = banners_in(campaign.get("banners", ""), home=sender.website)
@@ -63,7 +75,7 @@ class Edition:
         }
 
     def _html(self, context: Context) -> tuple[str, ...]:
-        if self._content.path is InlinePath.ONCE and self._in_pieces:
+        if self._in_pieces:
             return tuple(printed(self._in_pieces, context, self._content.template, self._place))
         return (self._uncut(context),)
 
@@ -83,14 +95,22 @@ class Edition:
         return tuple(pieces)
 
     @cached_property
+    def _program(self) -> Program | None:
+        if self._content.path is not InlinePath.ONCE:
+            return None
+        return cut_or_broken(self._content.source, self._content.template, text=False)
+
+    @cached_property
     def _in_pieces(self) -> Template | None:
-        return self._cut(self._html_sandbox, self._content.source, self._content.template, BetweenElements())
+        return self._html_sandbox.in_pieces(self._program) if self._program else None
 
     @cached_property
     def _plain(self) -> tuple[Template, bool]:
         name, source = f"{self._content.template}, text part", self._content.plain
-        template = self._cut(self._text_sandbox, source, name, BetweenLines())
-        return (template, True) if template else (compiled(self._text_sandbox, source, name), False)
+        program = cut_or_broken(source, name, text=True, first=self._program.pieces if self._program else 0)
+        if program is None:
+            return compiled(self._text_sandbox, source, name), False
+        return self._text_sandbox.in_pieces(program), True
 
     @cached_property
     def _subject(self) -> Template:
@@ -126,10 +146,6 @@ class Edition:
         )
         return lambda context: shaped.render(lambda template: filled(template, context)) or by_itself(context)
 
-    def _cut(self, sandbox: PieceSandbox, source: str, name: str, cuts: Cuts) -> Template | None:
-        compiled(sandbox, source, name)  # what is wrong with it is said as Jinja itself would
-        return sandbox.in_pieces(source, cuts)
-
     def _compiled_line(self, name: str) -> Template:
         source = line_in(self._content, name, self._words)
         return compiled(self._text_sandbox, source, f"{self._content.template}, {name}")
@@ -148,7 +164,9 @@ class Edition:
     def _worded(self, pick: tuple[int, str]) -> dict[str, Any]:
         sku_id, sentence = pick
         card = self._cards[sku_id]
-        price = self._words.money(card["price_minor"], card["currency"])
+        price = self._prices.get(sku_id)
+        if price is None:
+            price = self._prices[sku_id] = self._words.money(card["price_minor"], card["currency"])
         return self._kept.share(pick, {**card, "price": price, "reason": sentence})
 
     def _banner(self, label: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import Environment, Template, TemplateError, TemplateSyntaxError, UndefinedError, pass_environment
 from jinja2.exceptions import SecurityError
 from jinja2.exceptions import TemplateNotFound as JinjaTemplateNotFound
 from jinja2.runtime import Context
@@ -169,7 +169,8 @@ def keep_wrapped(environment: Sandbox) -> None:
     wrapped = partial(wordwrap, environment)
     kept = lru_cache(maxsize=256)(wrapped)
 
-    def kept_wordwrap(text: str, *args: Any, **kwargs: Any) -> Any:
+    @pass_environment  # as Jinja's own: compiled code of another sandbox passes it
+    def kept_wordwrap(_: Environment, text: str, *args: Any, **kwargs: Any) -> Any:
         return (kept if len(text) <= _KEPT_TEXT else wrapped)(text, *args, **kwargs)
 
     environment.filters["wordwrap"] = kept_wordwrap

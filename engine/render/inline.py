@@ -94,6 +94,12 @@ def speak(environment: Environment, words: Words) -> None:
 
 def prepare(files: Mapping[str, str], name: str) -> InlinedTemplate:
     """`inline_template` for files that were read beforehand: what a worker does, which may read none itself."""
+    return _prepared(tuple(sorted(files.items())), name)
+
+
+@lru_cache(maxsize=8)  # 100 ms each, and a page of previews asks for the same again and again
+def _prepared(given: tuple[tuple[str, str], ...], name: str) -> InlinedTemplate:
+    files = dict(given)
 
     def source_of(file: str) -> str:
         if file not in files:

@@ -10,9 +10,10 @@ Plain = dict[str, Any]
 
 
 class Piece(str):
-    """A piece that stands in many mails, with what was found out about it: gone when the piece is.
+    """A piece that stands in many mails, with what was found out about it once: on the piece itself, as looking it up
+    somewhere else costs more than many of these facts.
 
-    Compares and prints as the text it is. quoted: in quoted-printable. inspected: what the checks know of it.
+    Compares and prints as the text it is. quoted: in quoted-printable. inspected: what `engine.render.checks` knows.
     """
 
     __slots__ = ("inspected", "quoted")
@@ -42,10 +43,9 @@ class Kept:
         self._values: dict[int, Any] = {}
         self._size, self._largest = 0, largest
 
-    def number(self) -> int:
-        """A number that no other piece has."""
-        self.tables.append({})
-        return len(self.tables) - 1
+    def make_room(self, first: int, count: int) -> None:
+        """Have a table for each of these numbers."""
+        self.tables += [{} for _ in range(len(self.tables), first + count)]
 
     def share(self, name: Hashable, value: Plain) -> Plain:
         """Hold a value for all mails; `shared` then has it by its name."""

@@ -138,6 +138,11 @@ def negotiate(wanted: str, offered: Collection[str], default: str) -> str:
     return _negotiated(wanted, frozenset(offered), default)
 
 
+def is_language(tag: str) -> bool:
+    """Whether a tag such as "de" or "pt-BR" names a language we can write money and dates in."""
+    return _known(tag) is not None
+
+
 def spoken(locale: str, offered: Collection[str]) -> str:
     """Which of the offered catalogues has the words for a locale: "de" for "de-AT". Empty when there is none.
 
@@ -205,15 +210,24 @@ def _translations(po: str, name: str) -> GNUTranslations:
 
 def _filled(translated: str, source: str, values: dict[str, object]) -> str:
     """The translation with its values; the source text where the translation asks for others than there are."""
-    pieces = _pieces(translated)
-    if not values.keys() >= set(pieces[1::2]) or _text(pieces).count("%(") > _text(_pieces(source)).count("%("):
-        translated = source
-    filled = list(_pieces(translated))
+    if not values:
+        return _form(translated, source, ())[0]
+    filled = list(_form(translated, source, tuple(values)))
     for place in range(1, len(filled), 2):
-        if filled[place] not in values:
-            raise ValueError(f"the text {source!r} needs a value: {filled[place]}=…")
         filled[place] = _plain(filled[place], values[filled[place]])
     return "".join(filled)
+
+
+@lru_cache(maxsize=4_096)
+def _form(translated: str, source: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Text and names of placeholders in turn, for the values there are. Raises ValueError when the source lacks one."""
+    pieces, plain = _pieces(translated), _pieces(source)
+    if not set(names) >= set(pieces[1::2]) or _text(pieces).count("%(") > _text(plain).count("%("):
+        pieces = plain
+    missing = [name for name in pieces[1::2] if name not in names]
+    if missing:
+        raise ValueError(f"the text {source!r} needs a value: {missing[0]}=…")
+    return pieces
 
 
 def _text(pieces: Sequence[str]) -> str:
@@ -230,6 +244,6 @@ def _pieces(message: str) -> tuple[str, ...]:
 def _plain(name: str, value: object) -> str:
     """A value as text and nothing but text: escaped it is later, once. What is undefined raises when it is asked."""
     text = str(value)
-    if not isinstance(value, str | int | float | Decimal):
+    if not isinstance(value, (str, int, float, Decimal)):
         raise TypeError(f"{name} is a {type(value).__name__} and cannot be put into a text")
     return text

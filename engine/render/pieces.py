@@ -7,15 +7,22 @@ A mail of five picks: 250 µs when Jinja prints all of it, 15 µs so. What is pr
 only cut, and Jinja compiles the rest of it.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from keyword import iskeyword
+from types import CodeType
 from typing import Any, Protocol
 
 from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.idtracking import Symbols
 
 from engine.render.dependencies import PERSONAL, Depends, dependencies_of, names_in
+from engine.render.inline import speak
 from engine.render.kept import Kept
+from engine.render.locale import SOURCE_LANGUAGE, Words
 from engine.render.markup import MarkupReader, Place
 from engine.render.sandbox import Sandbox
 
@@ -57,6 +64,31 @@ class PieceGenerator(CodeGenerator):
             self.outdent()
         self.writeline(f"if {piece}: yield {piece}")
 
+    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802
+        """A text of ours is asked for directly: the sandbox's way, which looks at what is called, takes 2 µs more."""
+        named = node.node.name if isinstance(node.node, nodes.Name) else ""
+        plain = not (node.dyn_args or node.dyn_kwargs) and not any(iskeyword(given.key) for given in node.kwargs)
+        if named not in ("_", "ngettext") or not plain or forward_caller or self._may_be_set(frame, named):
+            super().visit_Call(node, frame, forward_caller=forward_caller)
+            return
+        self.write(f"environment.globals[{named!r}](")
+        for arg in node.args:
+            self.visit(arg, frame)
+            self.write(", ")
+        for given in node.kwargs:
+            self.write(f"{given.key}=")
+            self.visit(given.value, frame)
+            self.write(", ")
+        self.write(")")
+
+    @staticmethod
+    def _may_be_set(frame: Frame, name: str) -> bool:
+        """Whether the template has a variable of this name."""
+        symbols: Symbols | None = frame.symbols
+        while symbols is not None and name not in symbols.stores:
+            symbols = symbols.parent
+        return symbols is not None
+
     def write_commons(self) -> None:
         """What every function of a template begins with."""
         super().write_commons()
@@ -75,7 +107,7 @@ class PieceGenerator(CodeGenerator):
 
 
 class PieceSandbox(Sandbox):
-    """A sandbox whose templates can be compiled in pieces."""
+    """A sandbox whose templates can be compiled in pieces. kept: where they are kept; its own for each language."""
 
     code_generator_class = PieceGenerator
 
@@ -83,18 +115,37 @@ class PieceSandbox(Sandbox):
         super().__init__(autoescape=autoescape)
         self.kept = kept
 
-    def in_pieces(self, source: str, cuts: "Cuts") -> Template | None:
-        """Compile a source; `root_render_func` of the result yields pieces. Raises jinja2.TemplateError.
+    def in_pieces(self, program: "Program") -> Template:
+        """A template from compiled code; its `root_render_func` yields pieces."""
+        self.kept.make_room(program.first, program.pieces)
+        return self.template_class.from_code(self, program.code, self.make_globals(None), None)
 
-        None for a template with statements that reach beyond their own place, such as `set` and `macro`: there what a
-        part prints depends on what came before.
-        """
-        tree = self.parse(source)
-        if any(not isinstance(node, _CUTTABLE) for node in tree.find_all(nodes.Stmt)):
-            return None
-        tree.body = list(_Cutter(cuts, self.kept).body(tree.body))
-        code = self.compile(tree)
-        return self.template_class.from_code(self, code, self.make_globals(None), None)
+
+@dataclass(frozen=True)
+class Program:
+    """A template compiled in pieces: the same code for all languages. pieces: how many numbers it uses, from `first`."""
+
+    code: CodeType
+    first: int
+    pieces: int
+
+
+@lru_cache(maxsize=16)  # some 50 ms for a template of 30 KB; a campaign has one for the HTML and one for the text
+def cut(source: str, *, text: bool, first: int = 0) -> Program | None:
+    """Compile a source so that it can be rendered in pieces. text: a text part, cut at line ends and not escaped.
+
+    None for a template with statements that reach beyond their own place, such as `set` and `macro`: there what a
+    part prints depends on what came before. Raises jinja2.TemplateError, and SyntaxError for what is nested too deeply.
+    """
+    sandbox = PieceSandbox(Kept(), autoescape=not text)
+    speak(sandbox, Words(SOURCE_LANGUAGE))
+    sandbox.optimized = False  # or a date that stands in the template would be written once for all languages
+    tree = sandbox.parse(source)
+    if any(not isinstance(node, _CUTTABLE) for node in tree.find_all(nodes.Stmt)):
+        return None
+    cutter = _Cutter(BetweenLines() if text else BetweenElements(), first)
+    tree.body = list(cutter.body(tree.body))
+    return Program(sandbox.compile(tree), first, cutter.pieces)
 
 
 @dataclass
@@ -106,6 +157,11 @@ class Unit:
     size: int = 0
     number: int = 0
 
+    @property
+    def is_text(self) -> bool:
+        """Whether there is nothing but constant text in it."""
+        return bool(self.parts) and all(isinstance(part, nodes.TemplateData) for part in self.parts)
+
     def takes(self, other: "Unit") -> bool:
         """Whether the next unit had better be one with this."""
         if self.depends == other.depends:
@@ -114,7 +170,7 @@ class Unit:
             return False
         constant = other if self.depends else self
         if PERSONAL in (self.depends, other.depends):
-            return constant.size <= TINY and all(isinstance(part, nodes.TemplateData) for part in constant.parts)
+            return constant.size <= TINY and (constant.is_text or not constant.parts)
         return constant.size <= SHORT
 
 
@@ -193,14 +249,17 @@ class BetweenLines:
 class _Cutter:
     """Cuts the bodies of one template into units."""
 
-    def __init__(self, cuts: Cuts, kept: Kept) -> None:
-        self._cuts, self._kept = cuts, kept
+    def __init__(self, cuts: Cuts, first: int) -> None:
+        self._cuts, self._first = cuts, first
+        self.pieces = 0
         self._loops: tuple[str, ...] = ()
 
     def body(self, body: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
         """The nodes of a body, with those of each unit in a scope of its own; the other ones are cut inside."""
         unit, within = Unit(), Unit()  # the unit so far, and what may not be cut off yet: the start of a tag
-        for node in _flat(body):
+        rest = deque(_flat(body))
+        while rest:
+            node = rest.popleft()
             if isinstance(node, nodes.TemplateData):
                 offsets = self._cuts.read(node.data)
                 first, last = (offsets[0], offsets[-1]) if offsets else (len(node.data), len(node.data))
@@ -213,11 +272,17 @@ class _Cutter:
                         self._join(unit, done)
                     within = self._constant(node, last, len(node.data))
                 continue
-            if self._cuts.here and not within.parts and (inside := self._cut_inside(node)):
-                yield from self._finished(unit)
-                unit = Unit()
-                yield inside
-                continue
+            if self._cuts.here and not within.parts and self._cuttable(node):
+                around = unit.parts if isinstance(node, nodes.If) and unit.is_text and unit.size <= SHORT else []
+                inside, taken = self._with_neighbours(node, around, rest[0] if rest else None)
+                if inside:
+                    if not around:
+                        yield from self._finished(unit)
+                    unit = Unit()
+                    yield inside
+                    if taken and isinstance(rest[0], nodes.TemplateData):
+                        rest[0] = _data(rest[0], taken, len(rest[0].data))
+                    continue
             self._pass(node)
             self._add(within, node)
             if self._cuts.here:
@@ -232,10 +297,29 @@ class _Cutter:
         self._join(unit, within)
         yield from self._finished(unit)
 
-    def _cut_inside(self, node: nodes.Node) -> nodes.Node | None:
-        """A condition or loop about the person with its branches cut into units; None for one that stays whole."""
-        cuttable = isinstance(node, (nodes.If, nodes.For)) and self._depends(node) == PERSONAL
-        return self._cut_branches(node) if cuttable else None
+    def _cuttable(self, node: nodes.Node) -> bool:
+        """Whether this is a condition or loop about the person, which is better cut than made anew as a whole."""
+        return isinstance(node, (nodes.If, nodes.For)) and self._depends(node) == PERSONAL
+
+    def _with_neighbours(
+        self, node: Any, before: list[nodes.Node], after: nodes.Node | None
+    ) -> tuple[nodes.Node | None, int]:
+        """The node with its branches cut into units, and how many characters of the text after it stand in them now.
+
+        A short constant text before or after a condition goes into each of its branches, and so into one piece with
+        what stands there: fewer pieces, and the same print. None for a node whose branches end within a tag.
+        """
+        taken = 0
+        if isinstance(node, nodes.If):
+            behind: list[nodes.Node] = []
+            if isinstance(after, nodes.TemplateData):
+                offsets = self._cuts.fork().read(after.data)
+                if offsets and offsets[0] == 0 and 0 < offsets[-1] <= SHORT:
+                    taken, behind = offsets[-1], [_data(after, 0, offsets[-1])]
+            if before or behind:
+                node = _surrounded(node, before, behind)
+        made = self._cut_branches(node)
+        return made, taken if made else 0
 
     def _cut_branches(self, node: Any) -> nodes.Node | None:
         start, loops = self._cuts, self._loops
@@ -284,10 +368,14 @@ class _Cutter:
     def _fix(self, node: nodes.Node) -> None:
         """Mark the largest expressions in a part that are the same in every mail and take some time."""
         if isinstance(node, _WORTH_FIXING) and self._depends(node) == "":
-            node.fixed = self._kept.number()  # type: ignore[union-attr]
+            node.fixed = self._number()  # type: ignore[union-attr]
         else:
             for child in node.iter_child_nodes():
                 self._fix(child)
+
+    def _number(self) -> int:
+        self.pieces += 1
+        return self._first + self.pieces - 1
 
     def _depends(self, node: nodes.Node) -> Depends:
         return dependencies_of(node, self._loops)
@@ -323,7 +411,7 @@ class _Cutter:
             if unit.depends == PERSONAL:
                 yield nodes.Output([alone], lineno=alone.lineno)  # Jinja gives it in one piece by itself
                 return
-        unit.number = self._kept.number()
+        unit.number = self._number()
         yield _scope(unit)
 
 
@@ -338,15 +426,7 @@ def _flat(body: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
 
 def _scope(unit: Unit) -> nodes.Scope:
     """A scope with the parts of a unit, which the code generator knows by its attribute `unit`."""
-    body: list[nodes.Node] = []
-    for part in unit.parts:
-        if not isinstance(part, nodes.Expr):
-            body.append(part)
-        elif body and isinstance(body[-1], nodes.Output):
-            body[-1].nodes.append(part)
-        else:
-            body.append(nodes.Output([part], lineno=part.lineno))
-    scope = nodes.Scope(body, lineno=unit.parts[0].lineno)
+    scope = nodes.Scope(_outputs(unit.parts), lineno=unit.parts[0].lineno)
     scope.unit = unit  # type: ignore[attr-defined]
     return scope
 
@@ -358,6 +438,29 @@ def _data(node: nodes.TemplateData, start: int, end: int) -> nodes.TemplateData:
 
 def _copy(node: Any) -> Any:
     return type(node)(*(getattr(node, name) for name in node.fields), lineno=node.lineno, environment=node.environment)
+
+
+def _surrounded(node: nodes.If, before: list[nodes.Node], after: list[nodes.Node]) -> nodes.If:
+    """A condition with texts at both ends of each of its branches, one for "none of them" included."""
+    made: nodes.If = _copy(node)
+    made.elif_ = [_copy(inner) for inner in node.elif_]
+    for branch in (made, *made.elif_):
+        branch.body = _outputs([*before, *_flat(branch.body), *after])
+    made.else_ = _outputs([*before, *_flat(node.else_), *after])
+    return made
+
+
+def _outputs(parts: Sequence[nodes.Node]) -> list[nodes.Node]:
+    """Parts as a body: expressions and texts next to each other in one Output."""
+    body: list[nodes.Node] = []
+    for part in parts:
+        if not isinstance(part, nodes.Expr):
+            body.append(part)
+        elif body and isinstance(body[-1], nodes.Output):
+            body[-1].nodes.append(part)
+        else:
+            body.append(nodes.Output([part], lineno=part.lineno))
+    return body
 
 
 def _branches(node: nodes.Node) -> Iterator[Sequence[nodes.Node]]:

@@ -14,9 +14,7 @@ from engine.render.content import Content, Recipient, Sender
 from engine.render.environment import SHIPPED, TemplateFolders, printed
 from engine.render.flatten import unbundle
 from engine.render.inline import InlinedTemplate, InlinePath, inline_html, inline_template
-from engine.render.kept import Kept
 from engine.render.locale import catalogues
-from engine.render.pieces import BetweenElements, PieceSandbox
 from engine.render.sandbox import Sandbox
 from engine.render.shapes import ShapedTemplate
 
@@ -139,13 +137,6 @@ class Files:
         compiled = Sandbox.get_template
         shaped = ShapedTemplate(self.files, lambda sandbox: compiled(sandbox, "main.html"), inline_html)
         return lambda context: shaped.render(lambda template: template.render(context)) or self.slow(context)
-
-    def in_pieces(self, kept: Kept) -> Callable[[Mapping[str, Any]], list[str]] | None:
-        """Renders mails of this template, inlined once, in pieces; None where it is not cut."""
-        template = PieceSandbox(kept).in_pieces(self.prepared().source, BetweenElements())
-        return template and (
-            lambda context: list(template.root_render_func(template.new_context({**template.globals, **context}, True)))
-        )
 
     def refusal(self) -> str:
         """Why this template is not inlined once."""

@@ -365,7 +365,7 @@ def test_what_is_known_of_a_piece_is_not_found_out_again(monkeypatch: pytest.Mon
         for number, link in enumerate(["https://shop.example/u/one", "https://shop.example/u/two"])
     ]
     assert check(mails[0][1], SENDER, mails[0][0]) == []
-    monkeypatch.setattr(checks, "_of_markup", None)
+    monkeypatch.setattr(checks, "shape_of", None)
     before = nesting.cache_info().misses
     assert check(mails[1][1], SENDER, mails[1][0]) == []
     assert nesting.cache_info().misses == before

@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from engine.render import dependencies
 from engine.render.kept import Kept, Piece
 from engine.render.markup import MarkupReader, Place
-from engine.render.pieces import BetweenElements, BetweenLines, Cuts, PieceSandbox
+from engine.render.pieces import PieceSandbox, cut
 from engine.render.sandbox import Sandbox
 from tests.engine.mails import Files
 from tests.engine.render.random_templates import CSS, bodies, contexts, shells
@@ -20,13 +20,14 @@ from tests.engine.render.random_templates import CSS, bodies, contexts, shells
 class Printer:
     """Prints one template in pieces, for contexts whose dicts are shared as a composer shares cards."""
 
-    def __init__(self, source: str, cuts: Cuts | None = None, *, largest: int = 10**9) -> None:
+    def __init__(self, source: str, *, text: bool = False, largest: int = 10**9) -> None:
         self.kept = Kept(largest)
-        self.sandbox = PieceSandbox(self.kept, autoescape=not isinstance(cuts, BetweenLines))
-        self.plain = Sandbox(autoescape=self.sandbox.autoescape).from_string(source)
-        template = self.sandbox.in_pieces(source, cuts or BetweenElements())
-        assert template is not None
-        self.template = template
+        self.sandbox = PieceSandbox(self.kept, autoescape=not text)
+        self.plain = Sandbox(autoescape=not text).from_string(source)
+        cut.cache_clear()
+        program = cut(source, text=text)
+        assert program is not None
+        self.template = self.sandbox.in_pieces(program)
 
     def pieces(self, **context: Any) -> list[str]:
         told = {**self.sandbox.globals, **self._shared(context)}
@@ -113,7 +114,7 @@ def test_pieces_are_what_jinja_prints(source: str) -> None:
     "source", ["{% set x = 1 %}{{ x }}", "{% macro m() %}x{% endmacro %}{{ m() }}", "{% set x %}y{% endset %}{{ x }}"]
 )
 def test_what_reaches_beyond_its_place_is_not_cut(source: str) -> None:
-    assert PieceSandbox(Kept()).in_pieces(source, BetweenElements()) is None
+    assert cut(source, text=False) is None
 
 
 def test_text_is_cut_at_line_ends_only() -> None:
@@ -121,7 +122,7 @@ def test_text_is_cut_at_line_ends_only() -> None:
         "Hello {{ subscriber.name }},\n\n"
         "{% for card in picks %}* {{ card.title }}\n  {{ card.note }}\n{% endfor %}--\n\n"
     )
-    printer = Printer(source, BetweenLines())
+    printer = Printer(source, text=True)
     for name, cards in (("Ana", "ab"), ("Bo", ""), ("", "ba")):
         pieces = printer.pieces(subscriber={"name": name}, picks=[card(title) for title in cards])
         assert all(piece.endswith("\n") for piece in pieces)
