@@ -57,8 +57,8 @@ class NaivePipeline:
         self._model = LightFM(no_components=64, loss="warp", random_state=20)
         self._model.fit(interactions, item_features=self._features, epochs=2)
 
-    def run(self) -> None:
-        """Mail everybody who may be mailed, one after the other."""
+    def run(self, every: int = 1) -> None:
+        """Mail those who may be mailed, one after the other: everybody, or every so-manieth of them."""
         self.mails = 0
         settings = self._world.settings
         sandbox = Sandbox(settings.templates.folders)
@@ -66,7 +66,7 @@ class NaivePipeline:
         template = sandbox.get_template("picked-for-you.html")
         signer = LinkSigner(self._world.secrets, UNSUBSCRIBE)
         with Session(self._world.database) as session:
-            for person in session.exec(select(Subscriber).order_by(col(Subscriber.id))).all():
+            for person in session.exec(select(Subscriber).order_by(col(Subscriber.id))).all()[::every]:
                 refused = session.exec(select(Suppression).where(Suppression.key == person.key)).first()
                 if refused or not person.may_mail:
                     continue

@@ -44,6 +44,7 @@ def send_run(
             with frozen_press(session, run) as press, transport, Handovers(database) as handovers:
                 _recover(session, run_id, transport, clock())
                 _send_all(session, run_id, press, transport, handovers, clock=clock, progress=progress)
+                press.done()
         finally:
             session.rollback()
             _end(session, run_id, now=clock())

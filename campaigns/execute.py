@@ -17,6 +17,7 @@ from campaigns.plan import plan_run
 from campaigns.runs import begin_run, campaign_of, find_run
 from campaigns.settings import Settings, load_secrets, load_settings
 from campaigns.transports import Transport, make_transport
+from engine.memory import keep_freed_memory
 from subscribers.database import open_database, reading, writing
 from subscribers.secrets import Secrets
 
@@ -37,6 +38,7 @@ class World:
 
 def open_world(workspace: Path, clock: Callable[[], datetime]) -> World:
     """Everything of a workspace; made when it is not there yet. Raises SettingsInvalid, DatabaseUnreachable."""
+    keep_freed_memory()
     settings = load_settings(workspace)
     workspace.mkdir(parents=True, exist_ok=True)
     return World(open_database(settings.database), settings, load_secrets(workspace), clock)

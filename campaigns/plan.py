@@ -105,6 +105,7 @@ class Drafts:
         self._languages = languages_of(content)
         self._banners = content.variables.get("banners") or content.defaults.get("banners", "")
         self._words: dict[str, Words] = {}
+        self._sentences: dict[tuple[str, str, str], str] = {}
 
     def rows(self, people: list[Person], picks: Iterator[PersonPicks | None]) -> list[dict[str, Any]]:
         """The rows of a batch; takes as many picks as there are people."""
@@ -126,7 +127,8 @@ class Drafts:
             return row
         words = self._words_of(person.language)
         listed = [
-            [pick.sku_id, pick.score, pick.why.reason, _said(pick.why, words), pick.propensity] for pick in picks.picks
+            [pick.sku_id, pick.score, pick.why.reason, self._sentence(pick.why, words), pick.propensity]
+            for pick in picks.picks
         ]
         return row | {
             "address": person.address,
@@ -138,6 +140,15 @@ class Drafts:
             "message_id": f"{_message_number(self._secrets, self._run, person.key)}@{self._domain}",
             "token": self._signer.sign(person.key),
         }
+
+    def _sentence(self, why: Why, words: Words) -> str:
+        """What the mail says of a pick, in its language: a few hundred sentences in all."""
+        name = (words.language, why.phrase, why.value)
+        said = self._sentences.get(name)
+        if said is None:
+            given = {"value": why.value} if why.value else {}
+            said = self._sentences[name] = words.gettext(why.phrase, **given)
+        return said
 
     def _words_of(self, language: str) -> Words:
         locale = locale_of(self._content, language, self._languages)
@@ -175,17 +186,16 @@ def _judged(press: Press, batches: Iterator[list[dict[str, Any]]], review: Revie
         yield finished()
 
 
-def _said(why: Why, words: Words) -> str:
-    return words.gettext(why.phrase, value=why.value) if why.value else words.gettext(why.phrase)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _compact(plain: object) -> str:
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(plain)
 
 
 def _message_number(secrets: Secrets, run: Run, key: str) -> str:
     """The left side of the Message-ID: fixed for this run and person, and telling nothing about either."""
-    return hmac.new(secrets.suppression, f"message {run.id} {run.occurrence} {key}".encode(), "sha256").hexdigest()[:32]
+    return hmac.digest(secrets.suppression, f"message {run.id} {run.occurrence} {key}".encode(), "sha256").hex()[:32]
 
 
 def _clear(database: Engine, run_id: int) -> None:

@@ -1,4 +1,5 @@
-"""Takes the pictures in docs/pictures from the sample shop: the mails as they lie in the outbox, and the studio.
+"""Takes the pictures in docs/pictures: two mails as they lie in the outbox of the sample shop, the studio, and one mail
+of each shipped template, from the pictures that tests/engine/render compares with.
 
 First `handpicked demo --workspace DIR --no-studio`, then: .venv/bin/python docs/take_pictures.py DIR
 """
@@ -21,12 +22,16 @@ from studio.app import serve
 from studio.cli.options import open_workspace
 
 PICTURES = Path(__file__).parent / "pictures"
+GOLDEN = Path(__file__).parents[1] / "tests" / "engine" / "render" / "golden"
+TEMPLATES = ("picked-for-you", "new-arrivals", "come-back", "replenishment", "announcement")
+SHOWN_OF_A_TEMPLATE = 960  # pixels from the top
+GROUND = "#f2efe8"  # what is behind the mails
 PEOPLE = ("mei.ibrahim@example.net", "farah.visser78@example.com")  # of the sample shop
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 
 def main(workspace: Path) -> None:
-    """Take both pictures."""
+    """Take them all."""
     world = open_workspace(workspace)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
@@ -36,6 +41,7 @@ def main(workspace: Path) -> None:
         _mails(context, world)
         _studio(context, world)
         browser.close()
+    _templates()
 
 
 def _mails(context: BrowserContext, world: World) -> None:
@@ -71,6 +77,17 @@ def _studio(context: BrowserContext, world: World) -> None:
     page.goto(f"{address.partition('/enter')[0]}/campaigns/weekly/preview?address={PEOPLE[0]}")
     page.wait_for_load_state("networkidle")
     _save(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), "studio.png")
+
+
+def _templates() -> None:
+    """The five shipped templates side by side, each as far down as there is room."""
+    pictures = [Image.open(GOLDEN / f"{name}-light.png").convert("RGB") for name in TEMPLATES]
+    all_of_them = Image.new("RGB", (sum(picture.width for picture in pictures), SHOWN_OF_A_TEMPLATE), GROUND)
+    place = 0
+    for picture in pictures:
+        all_of_them.paste(picture.crop((0, 0, picture.width, min(picture.height, SHOWN_OF_A_TEMPLATE))), (place, 0))
+        place += picture.width
+    _save(all_of_them.quantize(256), "templates.png")  # 256 colours: half the size, and nobody sees it
 
 
 def _html_to(person: str, outbox: Path) -> str:

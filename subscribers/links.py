@@ -1,5 +1,6 @@
 """Signed tokens for the links in a mail. They hold a keyed hash, never an address or a sequential id."""
 
+import hmac
 from functools import cache
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -27,9 +28,13 @@ class LinkSigner:
     def __init__(self, secrets: Secrets, purpose: str) -> None:
         # itsdangerous tries the keys from the newest (last) to the oldest
         self._serializer = URLSafeSerializer(list(reversed(secrets.signing)), salt=f"handpicked {purpose}")
+        self._key = self._serializer.make_signer(self._serializer.salt).derive_key()
 
     def sign(self, key: str) -> str:
-        return str(self._serializer.dumps(key))
+        """The token of a subscriber key: what the serializer's `dumps` gives, which derives its key for each token and
+        takes 60 µs instead of 20; a plan signs one for each mail."""
+        payload = self._serializer.dump_payload(key)
+        return f"{payload.decode()}.{base64_encode(hmac.digest(self._key, payload, 'sha1')).decode()}"
 
     def open(self, token: str) -> str:
         """The subscriber key in the token. Raises TokenInvalid, the same for whatever is wrong with it."""

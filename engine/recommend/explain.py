@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from engine.order_products import singular
 
@@ -36,9 +37,13 @@ class Parts:
     neighbours: float
 
     def strongest(self) -> str:
-        """The name of the largest part; the trend where none is above 0."""
-        name = max(("trend", "neighbours", "factors", "boost"), key=lambda part: getattr(self, part))
-        return name if getattr(self, name) > 0 else "trend"
+        """The name of the largest part, the first of equal ones; the trend where none is above 0."""
+        name, largest = "trend", max(self.trend, 0.0)
+        if self.neighbours > largest:
+            name, largest = "neighbours", self.neighbours
+        if self.factors > largest:
+            name, largest = "factors", self.factors
+        return "boost" if self.boost > largest else name
 
 
 @dataclass(frozen=True)
@@ -114,14 +119,17 @@ def why(
     part, label = parts.strongest(), _shared(profile, attributes, names)
     if part == "trend":
         return Why(Reason.TREND, "", _TREND_SENTENCE, evidence)
-    own_type = min((names[column] for column in attributes if names[column].startswith("type:")), default="")
-    phrase, value = said(label or own_type)
+    phrase, value = said(label or _own_type(attributes, names))
     if part == "boost":
         return Why(Reason.RULE, label, phrase, evidence, value)
     if part == "factors" and label:
         return Why(Reason.PROFILE, label, phrase, evidence, value)
     bought = evidence[0].bought if part == "neighbours" and evidence else buyer
     return Why(Reason.BOUGHT if bought else Reason.LOOKED_AT, label, phrase, evidence, value)
+
+
+def _own_type(attributes: Mapping[int, float], names: tuple[str, ...]) -> str:
+    return min((names[column] for column in attributes if names[column].startswith("type:")), default="")
 
 
 def _shared(profile: Mapping[int, float], attributes: Mapping[int, float], names: tuple[str, ...]) -> str:
@@ -146,6 +154,7 @@ def sentence(name: str) -> str:
     return phrase.replace("%(value)s", value)
 
 
+@lru_cache(maxsize=4_096)  # a few hundred labels, and five picks a mail
 def said(name: str) -> tuple[str, str]:
     """(phrase, value) for a label: the message for gettext, and the shop's word in it."""
     kind, _, value = name.partition(":")

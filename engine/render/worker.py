@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from engine.memory import keep_freed_memory
 from engine.render import answers
 
 _PRELOADED = ("engine.render.compose", "engine.render.inline", "lxml.html", "babel.numbers", "babel.dates", "ctypes")
@@ -57,6 +58,7 @@ def next_piece_of_work() -> None:
 def tend(descriptor: int) -> NoReturn:
     """The nursery: import what rendering needs, then make a worker for each order. Ends when the parent does."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    keep_freed_memory()
     with socket.socket(fileno=descriptor) as control:
         for module in _PRELOADED:
             _import(module)

@@ -30,7 +30,8 @@ def new(
         str, typer.Option(help="What inboxes show after the subject; empty: the template's own.")
     ] = "",
     variable: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=TEXT", help="A variable of the template; NAME.de=TEXT for German readers.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=TEXT", help="A variable of the template; NAME.de=TEXT for German readers."),
     ] = None,
     picks: Annotated[int, typer.Option(help="Products a mail, hero included.")] = 5,
     transport: Annotated[str, typer.Option(help="outbox or smtp.")] = "outbox",

@@ -102,3 +102,8 @@ def test_the_same_person_gets_the_same_token_and_two_people_two(secrets):
 def test_something_else_than_a_key_is_not_valid_though_we_signed_it(secrets, signer, content):
     token = URLSafeSerializer(secrets.signing[0], salt="handpicked unsubscribe").dumps(content)
     assert not opens(signer, token)
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
+def test_a_token_is_what_the_library_itself_would_write(signer, text):
+    assert signer.sign(text) == signer._serializer.dumps(text)
