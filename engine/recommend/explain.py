@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.order_products import singular
 
@@ -27,8 +28,7 @@ class Reason(StrEnum):
     RULE = "rule"
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     """What the score of one pick is made of, each as far above an average product's as it is."""
 
     trend: float
@@ -46,8 +46,7 @@ class Parts:
         return "boost" if self.boost > largest else name
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """A product of the history that spoke for a pick. drop: by how much the pick's score falls without it."""
 
     sku_id: int

@@ -45,27 +45,25 @@ class Reasons:
         known = parts.known[:, None]
         trend, boost = np.where(known, moment.trend[columns], moment.newcomers_trend[columns]), moment.boosts[columns]
         liking = parts.factors - known * (moment.trend - moment.newcomers_trend)[columns]
-        due = stands_in(bought, columns)
-        buyer = np.diff(bought.indptr) > 0
+        due = stands_in(bought, columns).tolist()
+        buyer = (np.diff(bought.indptr) > 0).tolist()
+        # as lists: a look into an array takes 100 ns, and there are some 40 a person
+        cells = np.stack([trend, boost, liking, parts.neighbours], axis=2).astype(float).tolist()
+        places, by_chance = columns.tolist(), drawn.tolist()
         names = moment.attributes.names
         for row in range(len(people)):
             labels = _cells(profile, row)
             found = []
             for slot in range(chosen.shape[1]):
-                each = explain.Parts(
-                    float(trend[row, slot]),
-                    float(boost[row, slot]),
-                    float(liking[row, slot]),
-                    float(parts.neighbours[row, slot]),
-                )
+                each = explain.Parts(*cells[row][slot])
                 score = each.trend + each.boost + each.factors + each.neighbours
-                if drawn[row, slot]:
+                if by_chance[row][slot]:
                     found.append((score, explain.NEW))
                     continue
-                described = self._described[columns[row, slot]]
+                described = self._described[places[row][slot]]
                 proof = evidence.get((row, slot), ())
-                flags = {"buyer": bool(buyer[row]), "due": bool(due[row, slot])}
-                found.append((score, explain.why(each, labels, described, names, proof, **flags)))
+                why = explain.why(each, labels, described, names, proof, buyer=buyer[row], due=due[row][slot])
+                found.append((score, why))
             yield found, tuple(names[column] for column in sorted(labels, key=lambda column: -labels[column]))
 
     def _evidence(
@@ -78,18 +76,27 @@ class Reasons:
         spoke = keep_strongest(said, EVIDENCE_A_PICK, 1e-9)
         scale = np.repeat(parts.scale, slots)
         found: dict[tuple[int, int], tuple[Evidence, ...]] = {}
-        sku = self._moment.catalog.sku
-        for cell in np.flatnonzero(np.diff(spoke.indptr)):
-            row, slot = divmod(int(cell), slots)
-            if chosen[row, slot] < 0:
+        drops = (-spoke.data * np.repeat(scale, np.diff(spoke.indptr))).tolist()
+        ends, spoken, listed = spoke.indptr.tolist(), spoke.indices.tolist(), chosen.tolist()
+        owned, owner = set[int](), -1
+        for cell in np.flatnonzero(np.diff(spoke.indptr)).tolist():
+            row, slot = divmod(cell, slots)
+            if listed[row][slot] < 0:
                 continue
-            span = slice(spoke.indptr[cell], spoke.indptr[cell + 1])
-            owned = set(bought.indices[bought.indptr[row] : bought.indptr[row + 1]].tolist())
-            listed = sorted(zip((-spoke.data[span] * scale[cell]).tolist(), spoke.indices[span].tolist(), strict=True))
+            if row != owner:
+                owned, owner = set(bought.indices[bought.indptr[row] : bought.indptr[row + 1]].tolist()), row
+            span = slice(ends[cell], ends[cell + 1])
             found[row, slot] = tuple(
-                Evidence(int(sku[column]), column in owned, round(-drop, 4)) for drop, column in listed
+                [
+                    Evidence(self._sku[column], column in owned, round(-drop, 4))
+                    for drop, column in sorted(zip(drops[span], spoken[span], strict=True))
+                ]
             )
         return found
+
+    @cached_property
+    def _sku(self) -> list[int]:
+        return [int(sku_id) for sku_id in self._moment.catalog.sku]
 
     @cached_property
     def _towards(self) -> sp.csr_matrix:

@@ -6,6 +6,7 @@ It holds arrays only; whoever builds it reads the database (`campaigns.view`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,6 +229,10 @@ class Recommender:
                 count(self.tally.people, EXPLORATION, 1)
         return propensity
 
+    @cached_property
+    def _shelf_sku(self) -> list[int]:
+        return [int(sku_id) for sku_id in self.moment.shelf_sku]
+
     def _person(
         self,
         subscriber_id: int,
@@ -236,11 +241,13 @@ class Recommender:
         propensity: NDArray[np.float64],
         reasons: tuple[list[tuple[float, Why]], tuple[str, ...]],
     ) -> PersonPicks:
-        sku, (whys, labels) = self.moment.shelf_sku, reasons
+        sku, (whys, labels) = self._shelf_sku, reasons
         picks = tuple(
-            Pick(int(sku[place]), round(score, 4), why, round(chance, 6))
-            for place, (score, why), chance in zip(chosen.tolist(), whys, propensity.tolist(), strict=True)
-            if place >= 0
+            [
+                Pick(sku[place], round(score, 4), why, round(chance, 6))
+                for place, (score, why), chance in zip(chosen.tolist(), whys, propensity.tolist(), strict=True)
+                if place >= 0
+            ]
         )
         if not picks:
             return PersonPicks(subscriber_id, ())
@@ -250,15 +257,15 @@ class Recommender:
         if rest:
             last = min((pick.score for pick in picks if pick.propensity == 1.0), default=picks[-1].score)
             gap = last - float(listed.scores[rest[0]])
-            runner_up = int(sku[listed.places[rest[0]]]), round(gap, 4)
-        barred = tuple((int(sku[place]), BARRED[rule]) for _, place, rule in listed.barred.tolist())
+            runner_up = sku[int(listed.places[rest[0]])], round(gap, 4)
+        barred = tuple((sku[place], BARRED[rule]) for _, place, rule in listed.barred.tolist())
         best = int(listed.places[0])
         return PersonPicks(
             subscriber_id,
             picks,
             runner_up,
             barred,
-            moved_from=int(sku[best]) if 0 <= best != chosen[0] else 0,
+            moved_from=sku[best] if 0 <= best != chosen[0] else 0,
             labels=labels,
         )
 
