@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from campaigns.mime import Letterhead
-from engine.render.checks import Finding, host_of
 from engine.render.compose import Composer
 from engine.render.content import Card, Content, Mail, Recipient
 from engine.render.contrast import contrast_findings
+from engine.render.inspection import Finding, host_of
 
 _HOST = re.compile(r"https?://([\w.%-]+)")
 

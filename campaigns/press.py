@@ -17,8 +17,8 @@ from campaigns.letters import Letter, Row, Writer
 from campaigns.review.findings import Review
 from engine.errors import EngineError
 from engine.render.bounded import Bounded, next_piece_of_work, shared
-from engine.render.checks import Finding
 from engine.render.content import Card, Content
+from engine.render.inspection import Finding
 
 
 @dataclass(frozen=True)

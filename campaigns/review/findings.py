@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from campaigns.letters import Letter
-from engine.render.checks import Finding, check
+from engine.render.checks import check
 from engine.render.content import Sender
+from engine.render.inspection import Finding
 
 Kind = tuple[str, str]
 """(severity, check)."""

@@ -17,7 +17,7 @@ from lxml import html as lxml_html
 from lxml.cssselect import CSSSelector, SelectorError
 from PIL import ImageColor
 
-from engine.render.checks import Finding
+from engine.render.inspection import Finding
 
 NORMAL, LARGE = 4.5, 3.0  # WCAG 2.1 success criterion 1.4.3
 UNREADABLE = 2.0

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from campaigns.letters import Letter
 from campaigns.review.findings import Review
 from engine.render import answers
-from engine.render.checks import Finding
 from engine.render.content import Mail
+from engine.render.inspection import Finding
 from tests.engine.mails import SENDER, UNSUBSCRIBE
 
 SOUND = (

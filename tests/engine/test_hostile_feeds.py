@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from engine.catalog import PRODUCT_COLUMNS, Product, clean_text, import_products
 from engine.render import cards
-from engine.render.checks import check, host_of
+from engine.render.checks import check
 from engine.render.compose import Composer
+from engine.render.inspection import host_of
 from subscribers.csv_files import CsvFile
 from subscribers.database import reading, writing
 from subscribers.import_report import ImportReport

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.render import checks
-from engine.render.checks import Finding, check, host_of
+from engine.render import inspection
+from engine.render.checks import check
 from engine.render.compose import Composer
 from engine.render.content import Mail, Sender
 from engine.render.inline import InlinePath
+from engine.render.inspection import Finding, host_of
 from engine.render.markup import MarkupReader, Place
 from engine.render.wellformed import nesting
 from tests.engine.mails import FOLDERS, SENDER, UNSUBSCRIBE, card, composer, recipient, shipped_content
@@ -365,16 +366,16 @@ def test_what_is_known_of_a_piece_is_not_found_out_again(monkeypatch: pytest.Mon
         for number, link in enumerate(["https://shop.example/u/one", "https://shop.example/u/two"])
     ]
     assert check(mails[0][1], SENDER, mails[0][0]) == []
-    monkeypatch.setattr(checks, "shape_of", None)
+    monkeypatch.setattr(inspection, "shape_of", None)
     before = nesting.cache_info().misses
     assert check(mails[1][1], SENDER, mails[1][0]) == []
     assert nesting.cache_info().misses == before
 
 
 def test_what_is_known_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = checks._Known()
-    monkeypatch.setattr(checks, "_KNOWN", known)
-    monkeypatch.setattr(checks, "MOST_KNOWN", 100_000)
+    known = inspection._Known()
+    monkeypatch.setattr(inspection, "_KNOWN", known)
+    monkeypatch.setattr(inspection, "MOST_KNOWN", 100_000)
     known.room = 100_000
     for number in range(100):
         check(mail(SOURCE + f"<p>{number}</p>" + "x" * 30_000), SENDER, UNSUBSCRIBE)
