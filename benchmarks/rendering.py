@@ -47,6 +47,7 @@ def make_content() -> Content:
         preheader=sheet.preheader,
         variables={},
         defaults=sheet.defaults() | {"subject": sheet.subject, "preheader": sheet.preheader},
+        messages=(),
         catalogues=catalogues(folders.folders),
         language="en",
         sender=SENDER,

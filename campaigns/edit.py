@@ -75,8 +75,8 @@ def save_campaign(session: Session, definition: Definition, settings: Settings, 
     elif campaign.state == CampaignState.CANCELLED:
         raise WrongState(f"campaign {campaign.name} is cancelled; make a new one")
     campaign.template, campaign.picks = definition.template, definition.picks
-    campaign.subject = definition.subject or sheet.subject
-    campaign.preheader = definition.preheader or sheet.preheader
+    campaign.subject = "" if definition.subject == sheet.subject else definition.subject
+    campaign.preheader = "" if definition.preheader == sheet.preheader else definition.preheader
     campaign.variables = json.dumps(dict(definition.variables), sort_keys=True, ensure_ascii=False)
     campaign.transport = definition.transport
     campaign.rules = definition.rules.as_json()

@@ -15,6 +15,7 @@ from campaigns.press import Press
 from campaigns.settings import Settings
 from engine.catalog import Product
 from engine.errors import TemplateMissing
+from engine.recommend.explain import PHRASES
 from engine.render.bounded import shared
 from engine.render.cards import card
 from engine.render.content import Card, Content
@@ -60,6 +61,7 @@ def make_content(campaign: Campaign, settings: Settings) -> Content:
         preheader=campaign.preheader or sheet.preheader,
         variables=json.loads(campaign.variables),
         defaults=sheet.defaults() | {"subject": sheet.subject, "preheader": sheet.preheader},
+        messages=(*template.messages, *PHRASES),
         catalogues=catalogues(folders.folders),
         language=settings.language,
         sender=settings.sender(),

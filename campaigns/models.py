@@ -3,12 +3,12 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from subscribers.models import utc_column
 
-NOTHING = {"server_default": ""}
+NOTHING = {"server_default": text("''")}
 EMPTY = {"server_default": "{}"}  # for the rows that were there before the column
 
 

@@ -24,7 +24,7 @@ from engine.render.content import Content
 from engine.render.contrast import contrast_findings
 from engine.render.environment import TemplateFolders
 from engine.render.inline import InlinePath, prepare
-from engine.render.languages import languages_of
+from engine.render.languages import lacking, languages_of
 
 CROWD = 60  # rows to measure with: enough that no cache of one mail's parts flatters the result
 AT_A_TIME = 25
@@ -104,6 +104,7 @@ class TemplateCheck:
     smallest: int
     largest: int
     languages: tuple[str, ...]
+    unsaid: Mapping[str, list[str]]
     variables: dict[str, str]
     sample: str
     mails: int
@@ -125,6 +126,7 @@ class TemplateCheck:
             "findings": [asdict(concern) for concern in self.concerns],
             "html_bytes": {"smallest": self.smallest, "largest": self.largest},
             "languages": list(self.languages),
+            "unsaid": dict(self.unsaid),
             "variables": self.variables,
             "sample": self.sample,
             "mails": self.mails,
@@ -160,6 +162,7 @@ def check_template(
         smallest=min(sizes),
         largest=max(sizes),
         languages=languages_of(content),
+        unsaid={tag: texts for tag in sorted(content.catalogues) if (texts := lacking(content, tag))},
         variables=settings.templates.sheet(name).defaults(),
         sample="the workspace's people and products" if shop.world else "made-up people and products",
         mails=len(letters),

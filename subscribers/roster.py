@@ -52,7 +52,15 @@ class NewSubscriber:
 
 
 def find(session: Session, address: str, secrets: Secrets) -> Subscriber:
-    """The person with this address, in whatever case it is spelled. Raises SubscriberUnknown."""
+    """The person with this address, in whatever case it is spelled, or with this number, as reports name people.
+
+    Raises SubscriberUnknown.
+    """
+    if address.isdecimal() and address.isascii() and len(address) < 19:
+        numbered = session.get(Subscriber, int(address))
+        if numbered is None:
+            raise SubscriberUnknown(address)
+        return numbered
     person = session.scalars(select(Subscriber).where(col(Subscriber.key) == secrets.key_of(address))).first()
     if person is None:
         raise SubscriberUnknown(address)

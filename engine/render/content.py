@@ -30,8 +30,8 @@ class Content:
     source: the template as `inline_template` prepared it; path: how its CSS gets inlined; places: where each piece of
     Jinja in it comes from ("blocks/hero.html, line 7"). plain: the source of the text part. subject and preheader are
     Jinja lines. variables are plain text: what the marketer wrote, "headline.de" in German; defaults: what the template
-    says where they did not. catalogues: PO texts by language. language: the one the campaign is written in.
-    public_url: where links for subscribers lead, without a slash at the end.
+    says where they did not; messages: all that it says by itself. catalogues: PO texts by language. language: the one
+    the campaign is written in. public_url: where links for subscribers lead, without a slash at the end.
     """
 
     template: str
@@ -43,6 +43,7 @@ class Content:
     preheader: str
     variables: Mapping[str, str]
     defaults: Mapping[str, str]
+    messages: tuple[str, ...]
     catalogues: Mapping[str, str]
     language: str
     sender: Sender
@@ -61,6 +62,7 @@ class Content:
             "sender": Sender(**plain["sender"]),
             "path": InlinePath(plain["path"]),
             "places": tuple(plain["places"]),
+            "messages": tuple(plain["messages"]),
         }
         return cls(**{**plain, **changed})
 

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any
@@ -24,6 +24,7 @@ from engine.render import structure
 from engine.render.flatten import CannotFlatten, Source, Token, bundle, flatten, reachable, reads_as, text_of
 from engine.render.locale import SOURCE_LANGUAGE, Words
 from engine.render.markup import MarkupReader, Place
+from engine.render.messages import messages_of
 from engine.render.refusals import CannotInlineOnce, refuse_data, refuse_piece, refuse_selectors
 from engine.render.sandbox import Sandbox
 from engine.render.shapes import captured
@@ -48,7 +49,7 @@ class InlinedTemplate:
     """A template ready to be rendered. reason: why not `once`, where it is not.
 
     source: the template in one piece with its CSS inlined; else a bundle of its files (`flatten.bundle`). places: where
-    the pieces of Jinja in that one piece come from, in their order.
+    the pieces of Jinja in that one piece come from, in their order. messages: the texts it says by itself.
     """
 
     name: str
@@ -56,6 +57,7 @@ class InlinedTemplate:
     path: InlinePath
     reason: str
     places: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
     @property
     def once(self) -> bool:
@@ -106,7 +108,10 @@ def _prepared(given: tuple[tuple[str, str], ...], name: str) -> InlinedTemplate:
             raise TemplateMissing(f"there is no template file {file!r}")
         return files[file]
 
-    return inline_template(Sandbox(files=files), source_of, name)
+    sandbox = Sandbox(files=files)
+    template = inline_template(sandbox, source_of, name)
+    messages = messages_of(sandbox, reachable(sandbox, source_of, name), files, name)
+    return replace(template, messages=tuple(messages))
 
 
 def inline_html(html: str, name: str = "") -> str:

@@ -1,13 +1,14 @@
 """In which languages a campaign can be written, and its words in one of them.
 
-A mail is in one language. Where a marketer has changed a text and not said it in another language, that language is
-not offered: better a mail that is English throughout than a German greeting over an English headline.
+A mail is in one language. Where a marketer has changed a text and not said it in another language, or a template says
+what the catalogue does not have, that language is not offered: better a mail that is English throughout than a German
+greeting over an English headline.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from engine.render.locale import SOURCE_LANGUAGE, Words, negotiate, spoken
+from engine.render.locale import SOURCE_LANGUAGE, Words, negotiate, spoken, translated
 
 if TYPE_CHECKING:
     from engine.render.content import Content
@@ -19,11 +20,31 @@ NO_WORDS = ("_code", "_link", "_url")
 def languages_of(content: "Content") -> tuple[str, ...]:
     """The languages its mails are written in, the campaign's own first."""
     others = sorted({SOURCE_LANGUAGE, *content.catalogues} - {content.language})
+    return (content.language, *(tag for tag in others if not lacking(content, tag)))
+
+
+def lacking(content: "Content", language: str) -> list[str]:
+    """What keeps a campaign from being written in a language: its texts that nobody has said in it."""
     changed = changed_words(content)
-    return (
-        content.language,
-        *(tag for tag in others if all(content.variables.get(f"{name}.{tag}", "").strip() for name in changed)),
-    )
+    unsaid = [name for name in changed if not content.variables.get(f"{name}.{language}", "").strip()]
+    known = {tag: translated(po) for tag, po in content.catalogues.items()}
+    if (
+        language == SOURCE_LANGUAGE
+    ):  # English, unless a template's own words are in another: then nobody translates them
+        known[language] = frozenset().union(*known.values())
+        if not content.catalogues:
+            return unsaid
+    return [*unsaid, *(message for message in messages_in_use(content) if message not in known.get(language, ()))]
+
+
+def messages_in_use(content: "Content") -> list[str]:
+    """The template's own texts, and the defaults that the marketer did not change."""
+    used = [
+        default
+        for name, default in content.defaults.items()
+        if name not in LINES and not name.endswith(NO_WORDS) and content.variables.get(name, default) == default
+    ]
+    return [message for message in dict.fromkeys([*content.messages, *used]) if message.strip()]
 
 
 def locale_of(content: "Content", wanted: str, offered: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from engine.errors import TemplateBroken
 
 if TYPE_CHECKING:
     from babel import Locale
+    from babel.messages.catalog import Catalog
 
 SOURCE_LANGUAGE = "en"
 DATE_STYLES = ("short", "medium", "long", "full")
@@ -104,10 +105,10 @@ class Words:
 
 
 def catalogues(folders: Sequence[Path]) -> dict[str, str]:
-    """The text of the catalogues in locale/ of these template folders, by language; the first folder wins.
+    """The text of the catalogues in locale/ of these template folders, by language.
 
-    Each is read once as a whole, so that what is wrong with it is said before a mail is written.
-    Raises TemplateBroken.
+    Of a message that several folders have, the first folder's words count; the rest of a shipped catalogue stays. Each
+    is read once as a whole, so that what is wrong with it is said before a mail is written. Raises TemplateBroken.
     """
     found: dict[str, str] = {}
     for folder in folders:
@@ -120,10 +121,41 @@ def catalogues(folders: Sequence[Path]) -> dict[str, str]:
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.reason if isinstance(error, UnicodeDecodeError) else error.strerror
                 raise TemplateBroken(f"{path}: cannot be read as UTF-8 text ({reason})") from None
-            if _tag(known) not in found:
-                _translations(text, str(path))
-                found[_tag(known)] = text
+            _translations(text, str(path))
+            tag = _tag(known)
+            found[tag] = _merged(found[tag], text) if tag in found else text
     return found
+
+
+@lru_cache(maxsize=64)
+def translated(po: str) -> frozenset[str]:
+    """The messages that a catalogue has words for; of one with a plural, its singular."""
+    return frozenset(
+        message.id if isinstance(message.id, str) else message.id[0]
+        for message in _messages(po)
+        if message.id and (message.string if isinstance(message.string, str) else all(message.string or [""]))
+    )
+
+
+@lru_cache(maxsize=16)
+def _merged(first: str, second: str) -> str:
+    """The first catalogue, and of the second one what the first has no words for."""
+    from babel.messages.pofile import write_po
+
+    both, has = _messages(second), translated(first)
+    for message in _messages(first):
+        if message.id and (message.id if isinstance(message.id, str) else message.id[0]) in has:
+            both.delete(message.id)
+            both.add(message.id, message.string)
+    written = BytesIO()
+    write_po(written, both, sort_output=True)
+    return written.getvalue().decode()
+
+
+def _messages(po: str) -> Catalog:
+    from babel.messages.pofile import read_po
+
+    return read_po(BytesIO(po.encode()), charset="utf-8")
 
 
 def negotiate(wanted: str, offered: Collection[str], default: str) -> str:

@@ -199,7 +199,12 @@ def _review_lines(review: "Review") -> list[str]:
         f"the largest {review.largest / 1024:.0f} KB"
     ]
     for (severity, name), count in sorted(review.counts.items()):
-        lines.append(f"  {severity}: {name} {review.examples[severity, name]} ({count:,} mails)")
+        _, who, detail = review.worst_of[severity, name]
+        worst = (
+            f"; the worst is that of subscriber {who}" if who and count > 1 else f"; subscriber {who}" if who else ""
+        )
+        mails = "1 mail" if count == 1 else f"{count:,} mails"
+        lines.append(f"  {severity}: {name} {detail} ({mails}{worst})")
     return lines if review.counts else [*lines, "  nothing to complain about"]
 
 

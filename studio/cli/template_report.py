@@ -27,6 +27,9 @@ def check_lines(found: "TemplateCheck") -> Iterator[str]:
     yield f"  {found.mails} mails looked at, to {found.sample}; {size(found)} of HTML"
     if found.languages:
         yield f"  languages: {', '.join(found.languages)}"
+    for language, texts in found.unsaid.items():
+        more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
+        yield f"  not written in {language}, which has no words for {texts[0]!r}{more}"
     yield f"  variables: {', '.join(found.variables) or 'none'}"
     for concern in found.concerns:
         where = f"({concern.mails} of {found.mails} mails; {concern.reader})"

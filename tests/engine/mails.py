@@ -53,6 +53,7 @@ def content(source: str = "<p>{{ hero.title }}</p>", **changes: Any) -> Content:
             **lines,
             "variables": {},
             "defaults": lines | {name: line for name, line in changes.items() if name in lines},
+            "messages": (),
             "catalogues": {},
             "language": "en",
             "sender": SENDER,
