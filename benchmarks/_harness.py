@@ -26,13 +26,23 @@ def once(work: Callable[[], object], *, elsewhere: Callable[[], float] = float) 
 
 
 def interleaved(
-    rounds: int, contenders: Mapping[str, Callable[[], object]], *, elsewhere: Callable[[], float] = float
+    rounds: int,
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    elsewhere: Callable[[], float] = float,
+    warm: Mapping[str, Callable[[], object]] | None = None,
 ) -> dict[str, list[Timing]]:
-    """A B A B …: what drifts on the machine drifts for all of them. elsewhere: as for `once`."""
+    """A B A B …: what drifts on the machine drifts for all of them. elsewhere: as for `once`.
+
+    warm: for a contender, what is run right before each measured round and not measured: a virtual machine takes back
+    the memory of what lies idle while the other one runs, and fetching it again is neither's cost.
+    """
     found: dict[str, list[Timing]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, work in contenders.items():
             note(f"round {number + 1} of {rounds}: {name}")
+            if warm and name in warm:
+                warm[name]()
             found[name].append(once(work, elsewhere=elsewhere))
     return found
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from campaigns import leases, ledger
 from campaigns.errors import BytesChanged, TransportUnavailable, WrongState
 from campaigns.freeze import frozen_press
-from campaigns.handover import Handovers
+from campaigns.handover import Handovers, Settled
 from campaigns.letters import row_of
 from campaigns.mime import Envelope
 from campaigns.models import Message, MessageState, Run, RunState
@@ -90,7 +90,7 @@ def _send_all(
     while rows := ledger.claim(session, run_id, owner, CLAIM, again=again):
         again = []  # what is deferred in this pass waits for the next one
         for row, message in written(press, rows):
-            _send_one(session, {**row._mapping, "sender": sender}, message, transport, handovers, clock)
+            _send_one(session, row._mapping, message, sender, transport, handovers, clock)
             done += 1
         if progress:
             progress(done, max(waiting, done))
@@ -111,29 +111,30 @@ def written(press: Press, rows: Sequence[Any]) -> Iterator[tuple[Any, bytes]]:
         yield from zip(part, messages, strict=True)
 
 
-def _send_one(  # noqa: PLR0917 - the six things a mail is sent with, once
-    session: Session, row: Any, message: bytes, transport: Transport, handovers: Handovers, clock: Clock
+def _send_one(  # noqa: PLR0917 - the things a mail is sent with, once
+    session: Session, row: Any, message: bytes, sender: str, transport: Transport, handovers: Handovers, clock: Clock
 ) -> None:
     """One message through its states. The order is the promise: consent is read in the commit before the data."""
     if hashlib.sha256(message).hexdigest() != row["sha256"]:
         ledger.release(session, row["id"])
         raise BytesChanged(f"message {row['id']} has other bytes than its plan; plan the campaign anew")
     try:
-        transport.offer(Envelope(row["sender"], row["address"]))
+        transport.offer(Envelope(sender, row["address"]))
         if not handovers.begin(row["id"], row["key"]):
             transport.withdraw()
             return
         reply = transport.hand_over(message, row["message_id"])
     except Refused as refusal:
         state = MessageState.FAILED if refusal.permanent else MessageState.DEFERRED
-        handovers.settle(row["id"], state, refusal.reply, at=clock())
+        handovers.settle(Settled(row["id"], state, refusal.reply, clock()))
     except InDoubt as lost:
         ledger.doubt(session, row["id"], str(lost))
     except TransportUnavailable:
         ledger.release(session, row["id"])
         raise
     else:
-        handovers.settle(row["id"], MessageState.ACCEPTED, reply, at=clock())
+        accepted = Settled(row["id"], MessageState.ACCEPTED, reply, clock())
+        handovers.settle(accepted, at_once=not transport.remembers)
 
 
 def _end(session: Session, run_id: int, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert, update
+from sqlalchemy import Engine, Table, delete, update
 from sqlmodel import Session, col
 
 from campaigns import ledger, reasons
@@ -21,6 +21,7 @@ from campaigns.review.findings import Review
 from campaigns.runs import campaign_of, find_run
 from campaigns.settings import Settings
 from campaigns.view import recommender
+from engine.memory import looking_for_garbage_seldom
 from engine.recommend.explain import Why
 from engine.recommend.recommender import Heroes, PersonPicks, Recommender
 from engine.render.banners import label_for
@@ -32,6 +33,7 @@ from subscribers.links import unsubscribe_signer
 from subscribers.secrets import Secrets
 
 PEOPLE_A_BATCH = 1_000
+_TABLE: Table = Message.__table__  # type: ignore[attr-defined]
 NO_PICKS = "nothing left to recommend"
 
 Progress = Callable[[int, int], None]
@@ -59,13 +61,13 @@ def plan_run(
     drafts = Drafts(run, content, secrets)
     manifest, review, done = hashlib.sha256(), Review(run_id), 0
     picks = picks_of(people, view, campaign.picks)
-    with Press(content, cards, date=run.planned_at) as press:
+    with Press(content, cards, date=run.planned_at) as press, looking_for_garbage_seldom():
         for rows in _judged(press, (drafts.rows(batch, picks) for batch in _batches(people)), review):
             for row in rows:
                 line = f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n"
                 manifest.update(line.encode())
             with writing(database) as session:
-                session.execute(insert(Message), rows)
+                session.connection().execute(_TABLE.insert(), rows)  # not by the ORM: 20 µs a row
                 session.commit()
             done += len(rows)
             if progress:

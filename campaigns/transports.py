@@ -35,7 +35,12 @@ class InDoubt(Exception):
 
 
 class Transport(Protocol):
-    """Hands messages over, one after the other. Enter it to connect, leave it to disconnect."""
+    """Hands messages over, one after the other. Enter it to connect, leave it to disconnect.
+
+    remembers: whether `arrived` knows of every message, also after a crash.
+    """
+
+    remembers: bool
 
     def __enter__(self) -> Self: ...
 
@@ -61,6 +66,8 @@ class Outbox:
 
     Handing the same message over twice leaves one file, and after a crash the folder tells what arrived.
     """
+
+    remembers = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -110,6 +117,8 @@ class Outbox:
 class Memory:
     """Keeps what it was given, for tests and benchmarks."""
 
+    remembers = True
+
     def __init__(self) -> None:
         self.messages: list[tuple[Envelope, bytes]] = []
         self._ids: set[str] = set()
@@ -146,6 +155,8 @@ class Memory:
 
 class Smtp:
     """One connection to a mail server, reused for every message."""
+
+    remembers = False
 
     def __init__(self, settings: Settings) -> None:
         if not settings.smtp_host:

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.memory import keep_freed_memory
+from engine.memory import SELDOM, keep_freed_memory
 from engine.render import answers
 
 _PRELOADED = ("engine.render.compose", "engine.render.inline", "lxml.html", "babel.numbers", "babel.dates", "ctypes")
@@ -73,6 +73,7 @@ def tend(descriptor: int) -> NoReturn:
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*SELDOM)
         _take_orders(control, woken)
     os._exit(0)
 

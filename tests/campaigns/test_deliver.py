@@ -9,7 +9,7 @@ import pytest
 
 from campaigns import deliver, ledger
 from campaigns.errors import BytesChanged, SettingsInvalid, TransportUnavailable, WrongState
-from campaigns.handover import Handovers
+from campaigns.handover import Handovers, Settled
 from campaigns.mime import Envelope
 from campaigns.models import MessageState
 from campaigns.transports import InDoubt, Memory, Outbox, Refused, Smtp
@@ -251,9 +251,9 @@ def test_a_message_moves_only_from_the_states_it_may(shop):
         assert handovers.begin(number, key)
         assert not handovers.begin(number, key)  # somebody is at it already
         assert shop.query("SELECT state FROM message WHERE id = :id", id=number) == [("handing_over",)]
-        handovers.settle(number, MessageState.ACCEPTED, "250", at=shop.now)
+        handovers.settle(Settled(number, MessageState.ACCEPTED, "250", shop.now))
         assert not handovers.begin(number, key)
-        handovers.settle(number, MessageState.FAILED, "550", at=shop.now)
+        handovers.settle(Settled(number, MessageState.FAILED, "550", shop.now))
     with writing(shop.world.database) as session:
         for move in (
             lambda: ledger.release(session, number),

@@ -52,7 +52,7 @@ def test_what_it_says_has_keys_that_stay(tmp_path: Path) -> None:
     summary = checked(settings_with(tmp_path, WHOLE)).summary()
     assert list(summary) == [
         *("template", "path", "inlined_once", "reason", "advice", "cost", "findings", "html_bytes"),
-        *("languages", "variables", "sample", "mails"),
+        *("languages", "unsaid", "variables", "sample", "mails"),
     ]
     assert list(summary["cost"]) == [
         *("microseconds_per_mail", "microseconds_of_a_first_mail", "mails_per_second", "mails_measured")

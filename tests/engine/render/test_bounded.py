@@ -33,6 +33,12 @@ ROOT = Path(__file__).parents[3]
 MAIL = Mail("a subject", "a preheader", ("<p>", "</p>"), ("a text\n",))
 
 
+@pytest.fixture(autouse=True)
+def nobody_elses() -> None:
+    """A worker that was begun for other tests has been shut in without this module."""
+    shared().close()
+
+
 @pytest.fixture
 def worker() -> Iterator[Bounded]:
     with Bounded(cpu_seconds=0.3, memory=64 * 2**20) as worker:
