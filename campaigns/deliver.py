@@ -18,6 +18,7 @@ from campaigns.models import Message, MessageState, Run, RunState
 from campaigns.press import Press
 from campaigns.runs import find_run
 from campaigns.transports import InDoubt, Refused, Transport
+from engine.memory import looking_for_garbage_seldom
 from subscribers.database import writing
 
 CLAIM = 100  # messages a claim: a crash leaves at most these claimed, and they go back to planned at the next start
@@ -37,7 +38,7 @@ def send_run(
     Safe to call again after a crash at any point: what was accepted is not sent again, what was in the air is
     in doubt unless the transport knows better. Raises WrongState, BytesChanged, TransportUnavailable.
     """
-    with writing(database) as session:
+    with writing(database) as session, looking_for_garbage_seldom():
         run = find_run(session, run_id)
         _begin(session, run, clock())
         try:
