@@ -5,7 +5,6 @@ The sentence speaks of the product or its theme, never of what the person did: n
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -54,8 +53,7 @@ class Evidence(NamedTuple):
     drop: float
 
 
-@dataclass(frozen=True)
-class Why:
+class Why(NamedTuple):
     """A reason, the label behind it if there is one, what the mail says, and the evidence, strongest first.
 
     phrase: in English, as a message for gettext; %(value)s in it stands for `value`, a word of the shop's own.

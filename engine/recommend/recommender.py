@@ -7,6 +7,7 @@ It holds arrays only; whoever builds it reads the database (`campaigns.view`).
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,7 @@ HERO_CAP, STOCK, CAP_GAVE_WAY, DIVERSITY, EXPLORATION = (
 BARRED = ("", BOUGHT, SHOWN, TOO_FRESH)
 
 
-@dataclass(frozen=True)
-class Pick:
+class Pick(NamedTuple):
     """One product chosen for one person. score is comparable within one person's list only.
 
     propensity: the chance with which it was drawn; 1 for what was not left to chance.
