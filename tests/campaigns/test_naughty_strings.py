@@ -32,6 +32,8 @@ from subscribers.models import Subscriber
 from tests.campaigns.naughty import FAMILIES, ORIGIN, strings
 from tests.engine.mails import SENDER, card, content, shipped_content
 
+pytestmark = pytest.mark.slow  # each is quick, but there are many
+
 DATE = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEADERS = [
     *("From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post"),

@@ -14,6 +14,8 @@ from engine.errors import EngineError
 from engine.render.bounded import Bounded
 from tests.engine.render.attacks import ATTACKS, ESCAPES, SECRET, SECRET_FILE, UNTIL_STOPPED, attempt
 
+pytestmark = pytest.mark.slow  # each is quick, but there are many
+
 IN_OPEN = 0x20
 
 
