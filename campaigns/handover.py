@@ -22,11 +22,11 @@ _SUPPRESS = (
     "UPDATE message SET state = 'suppressed', reason = 'opted out after planning' "
     f"WHERE id = :id AND state = 'claimed' AND NOT ({consent.ALLOWS_MAIL})"
 )
-_SETTLE = (
+SETTLE = (
     "UPDATE message SET state = :state, reason = :reason, claimed_by = '' "
     "WHERE id = :id AND state IN ('claimed', 'handing_over')"
 )
-_ATTEMPT = "INSERT INTO attempt (message_id, at, outcome, reply) VALUES (:id, :at, :outcome, :reply)"
+ATTEMPT = "INSERT INTO attempt (message_id, at, outcome, reply) VALUES (:id, :at, :outcome, :reply)"
 
 
 class Settled(NamedTuple):
@@ -47,7 +47,7 @@ class Handovers:
         names = ("_begin", "_suppress", "_settle", "_attempt")
         self._statements = {
             name: _Statement(source, database)
-            for name, source in zip(names, (_BEGIN, _SUPPRESS, _SETTLE, _ATTEMPT), strict=True)
+            for name, source in zip(names, (_BEGIN, _SUPPRESS, SETTLE, ATTEMPT), strict=True)
         }
         self._put_off: Settled | None = None
         self._opens = "BEGIN IMMEDIATE" if database.dialect.name == "sqlite" else ""

@@ -11,18 +11,14 @@ from datetime import datetime
 from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlmodel import Session, col
 
+from campaigns.handover import ATTEMPT, SETTLE
 from campaigns.models import Message, MessageState
 from subscribers.models import UtcDateTime
 
 # Once or twice a mail, so as text: building the same statement from columns takes longer than running it.
 _MOVE = text("UPDATE message SET state = :after, reason = :reason WHERE id = :id AND state = :before")
-_SETTLE = text(
-    "UPDATE message SET state = :state, reason = :reason, claimed_by = '' "
-    "WHERE id = :id AND state IN ('claimed', 'handing_over')"
-)
-_ATTEMPT = text("INSERT INTO attempt (message_id, at, outcome, reply) VALUES (:id, :at, :outcome, :reply)").bindparams(
-    bindparam("at", type_=UtcDateTime)
-)
+_SETTLE = text(SETTLE)
+_ATTEMPT = text(ATTEMPT).bindparams(bindparam("at", type_=UtcDateTime))
 CLAIMABLE = (MessageState.PLANNED, MessageState.DEFERRED)
 OPEN = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.HANDING_OVER)
 

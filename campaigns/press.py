@@ -38,7 +38,6 @@ class Press:
 
     def __init__(self, content: Content, cards: Mapping[int, Card], *, date: datetime) -> None:
         self.content = content
-        self.sender_domain = content.sender.address.rpartition("@")[2]
         self._cards, self._date = cards, date
         said = json.dumps([content.as_plain(), date.isoformat()], sort_keys=True)
         self._name = hashlib.sha256(said.encode()).hexdigest()

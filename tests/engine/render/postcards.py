@@ -7,10 +7,10 @@ from typing import Any
 from engine.render.cards import web_address
 from engine.render.environment import SHIPPED, TemplateFolders, compiled
 from engine.render.images import draw_product_image, image_name
-from engine.render.inline import inline_html, inline_template
+from engine.render.inline import inline_html
 from engine.render.locale import Words, catalogues, spoken
 from engine.render.sandbox import Sandbox
-from tests.engine.mails import rendered
+from tests.engine.mails import prepared, rendered
 
 FOLDERS = TemplateFolders((SHIPPED,))
 NAMES = FOLDERS.names()
@@ -96,12 +96,6 @@ def with_lines(name: str, values: dict[str, Any], words: Words) -> dict[str, Any
     sandbox = speaking(Sandbox(autoescape=False), words)
     lines = {line: rendered(compiled(sandbox, getattr(sheet, line), name), values) for line in ("subject", "preheader")}
     return values | {name: " ".join(line.split()) for name, line in lines.items()}
-
-
-@cache
-def prepared(name: str) -> Any:
-    """The page with its CSS inlined once."""
-    return inline_template(FOLDERS.sandbox(), FOLDERS.source, f"{name}.html")
 
 
 def fast_page(name: str, values: Mapping[str, Any], words: Words) -> str:
