@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template
 from jinja2.runtime import Context
 
-from engine.errors import TemplateBroken
 from engine.render.banners import banners_in, chosen
 from engine.render.content import Card, Content, Recipient
-from engine.render.environment import compiled, explain_error, keep_wrapped, printed
+from engine.render.environment import compiled, compiling, keep_wrapped, printed
 from engine.render.flatten import place_of, unbundle
 from engine.render.inline import InlinePath, inline_html, speak
 from engine.render.kept import Kept
@@ -22,12 +21,8 @@ from engine.render.shapes import ShapedTemplate
 
 def cut_or_broken(source: str, name: str, *, text: bool, first: int = 0) -> Program | None:
     """`cut`, with what is wrong with the source in a sentence. Raises TemplateBroken."""
-    try:
+    with compiling(name):
         return cut(source, text=text, first=first)
-    except TemplateError as error:
-        raise explain_error(error, name) from error
-    except (SyntaxError, RecursionError, MemoryError) as error:  # Python's own limits on nesting
-        raise TemplateBroken(f"template {name}: is nested too deeply ({error})") from error
 
 
 class Edition:

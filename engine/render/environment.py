@@ -1,7 +1,8 @@
 """Where templates are found, the user's own before the shipped ones, and what is said about a mistake in one."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -176,14 +177,21 @@ def keep_wrapped(environment: Sandbox) -> None:
     environment.filters["wordwrap"] = kept_wordwrap
 
 
-def compiled(environment: Sandbox, source: str, name: str) -> Template:
-    """A template from its source. Raises TemplateBroken."""
+@contextmanager
+def compiling(name: str) -> Iterator[None]:
+    """What Jinja or Python say against a template while it is compiled, as TemplateBroken."""
     try:
-        return environment.from_string(source)
+        yield
     except TemplateError as error:
         raise explain_error(error, name) from error
     except (SyntaxError, RecursionError, MemoryError) as error:  # Python's own limits on nesting
         raise TemplateBroken(f"template {name}: is nested too deeply ({error})") from error
+
+
+def compiled(environment: Sandbox, source: str, name: str) -> Template:
+    """A template from its source. Raises TemplateBroken."""
+    with compiling(name):
+        return environment.from_string(source)
 
 
 def printed(

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from jinja2 import Environment, TemplateError, TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError
 from jinja2.meta import find_referenced_templates
 
 from engine.errors import EngineError, TemplateBroken
-from engine.render.environment import explain_error
+from engine.render.environment import compiling, explain_error
 
 Source = Callable[[str], str]
 """Gives the text of a template file by its name."""
@@ -165,12 +165,8 @@ def _flat(
     if depth > DEEPEST:
         raise TemplateBroken(f"template {name}: includes itself, directly or through another; take one of them out")
     source = source_of(name)
-    try:
+    with compiling(name):
         environment.compile(source, name)  # here a mistake still has its own file and line
-    except TemplateError as error:
-        raise explain_error(error, name) from error
-    except (SyntaxError, RecursionError, MemoryError) as error:  # Python's own limits on nesting
-        raise TemplateBroken(f"template {name}: is nested too deeply ({error})") from error
     pieces = tokens(environment, source, name)
     for piece in pieces:
         if piece.keyword in ("import", "from"):
