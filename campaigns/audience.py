@@ -22,6 +22,7 @@ class Person:
     address: str
     given_name: str
     language: str
+    time_zone: str
     may_personalise: bool
     skip: str
 
@@ -29,7 +30,7 @@ class Person:
 def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
     """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any."""
     suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
-    names = ("id", "key", "address", "given_name", "language", "may_mail", "may_personalise")
+    names = ("id", "key", "address", "given_name", "language", "time_zone", "may_mail", "may_personalise")
     query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed")).order_by(
         col(Subscriber.id)
     )
@@ -37,7 +38,9 @@ def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
         query = query.where(col(Subscriber.id) == only)
     for row in session.execute(query):
         skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
-        yield Person(row.id, row.key, row.address, row.given_name, row.language, row.may_personalise, skip)
+        yield Person(
+            *(row.id, row.key, row.address, row.given_name, row.language, row.time_zone, row.may_personalise, skip)
+        )
 
 
 def as_arrays(people: list[Person]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -1,15 +1,16 @@
-"""The tables of this room: Campaign, Run, Message, Attempt, Frozen."""
+"""The tables of this room: Campaign, Run, Message, Attempt, Bounce, Pace, Frozen."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from subscribers.models import utc_column
 
 NOTHING = {"server_default": text("''")}
 EMPTY = {"server_default": "{}"}  # for the rows that were there before the column
+ZERO = {"server_default": text("0")}
 
 
 class CampaignState(StrEnum):
@@ -23,13 +24,27 @@ class CampaignState(StrEnum):
 
 
 class RunState(StrEnum):
-    """planning → planned → sending → finished; `cancelled` from anywhere before the end."""
+    """planning → planned → sending → finished; `cancelled` from anywhere before the end.
 
+    asking: its time was missed, and the campaign says that a person decides. paused: by a person, or by itself because
+    too much went wrong; `stopped_because` says what.
+    """
+
+    ASKING = "asking"
     PLANNING = "planning"
     PLANNED = "planned"
     SENDING = "sending"
+    PAUSED = "paused"
     FINISHED = "finished"
     CANCELLED = "cancelled"
+
+
+class Missed(StrEnum):
+    """What becomes of an occurrence whose time was missed: sent late (up to `late_hours`), skipped, or asked about."""
+
+    LATE = "late"
+    SKIP = "skip"
+    ASK = "ask"
 
 
 class MessageState(StrEnum):
@@ -54,7 +69,7 @@ class Campaign(SQLModel, table=True):
     """What to send, to whom, when. `cron` with `time_zone`, or `next_due` alone for once.
 
     variables: the template's variables as JSON. picks: products a mail, hero included. rules: what differs from the
-    usual rules for picks, as JSON (`campaigns.rules`).
+    usual rules for picks, as JSON (`campaigns.pick_rules`). own_time: `cron` is meant in each person's own time zone.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -69,6 +84,9 @@ class Campaign(SQLModel, table=True):
     state: str = Field(default=CampaignState.DRAFT, max_length=16)
     cron: str = Field(default="", max_length=100)
     time_zone: str = Field(default="UTC", max_length=64)
+    own_time: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    missed: str = Field(default=Missed.LATE, max_length=16, sa_column_kwargs={"server_default": text("'late'")})
+    late_hours: int = Field(default=24, sa_column_kwargs={"server_default": text("24")})
     next_due: datetime | None = utc_column(default=None, nullable=True, index=True)
     created_at: datetime = utc_column()
 
@@ -80,7 +98,7 @@ class Run(SQLModel, table=True):
     name what was frozen (table Frozen); manifest_sha256 covers every message's hash. errors counts what was found in
     its mails that must not be sent, worst says what. unattended: the scheduler takes it to its end. owner and alive_at
     are a lease: whoever works on the run renews it. rules: those its picks were made by, in full, as JSON; rule_counts:
-    how often each of them removed or moved something.
+    how often each of them removed or moved something. stopped_because: why it is asking, paused or cancelled.
     """
 
     __table_args__ = (UniqueConstraint("campaign_id", "occurrence"),)
@@ -101,6 +119,7 @@ class Run(SQLModel, table=True):
     rules: str = Field(default="{}", sa_column_kwargs=EMPTY)
     rule_counts: str = Field(default="{}", sa_column_kwargs=EMPTY)
     unattended: bool = Field(default=False)
+    stopped_because: str = Field(default="", max_length=300, sa_column_kwargs=NOTHING)
     owner: str = Field(default="", max_length=100)
     alive_at: datetime = utc_column()
 
@@ -111,7 +130,8 @@ class Message(SQLModel, table=True):
     picks: JSON list of [sku_id, score, reason, sentence, propensity], the hero first. why: JSON of what lies behind
     them (`campaigns.reasons`). banner: the label of the banner that suits the person. token: of the
     unsubscribe link, so that a rotated signing key changes no frozen mail.
-    sha256: of the whole message as bytes.
+    sha256: of the whole message as bytes. time_zone: the person's, for quiet hours. domain: of the address. attempts:
+    how often it was offered to the other side. due_at: not before; empty for at once.
     """
 
     __table_args__ = (UniqueConstraint("run_id", "subscriber_id"), Index("ix_message_state", "run_id", "state"))
@@ -133,6 +153,10 @@ class Message(SQLModel, table=True):
     token: str = Field(default="", max_length=200)
     sha256: str = Field(default="", max_length=64)
     claimed_by: str = Field(default="", max_length=100)
+    time_zone: str = Field(default="", max_length=64, sa_column_kwargs=NOTHING)
+    domain: str = Field(default="", max_length=255, sa_column_kwargs=NOTHING)
+    attempts: int = Field(default=0, sa_column_kwargs=ZERO)
+    due_at: datetime | None = utc_column(default=None, nullable=True)
 
 
 class Attempt(SQLModel, table=True):
@@ -143,6 +167,31 @@ class Attempt(SQLModel, table=True):
     at: datetime = utc_column()
     outcome: str = Field(max_length=16)
     reply: str = Field(default="", max_length=1000)
+
+
+class Bounce(SQLModel, table=True):
+    """A message that came back after it was accepted. sha256: of the report, so that one read twice counts once.
+
+    kind: hard or soft. status: as in RFC 3463, such as 5.1.1.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    sha256: str = Field(max_length=64, unique=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    at: datetime = utc_column()
+    kind: str = Field(max_length=16)
+    status: str = Field(max_length=16)
+    detail: str = Field(max_length=1000)
+
+
+class Pace(SQLModel, table=True):
+    """When the next mail may leave, in µs since 1970-01-01 UTC: one row for all mails, one for each limited domain.
+
+    In the database, so that the rate holds across processes and after a resume.
+    """
+
+    name: str = Field(primary_key=True, max_length=300)
+    next_at: int = Field(sa_type=BigInteger)
 
 
 class Frozen(SQLModel, table=True):

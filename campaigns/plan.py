@@ -124,6 +124,7 @@ class Drafts:
             "key": person.key,
             **_NOTHING,
             "language": person.language,
+            "time_zone": person.time_zone,
         }
         if skip or picks is None:
             return row
@@ -134,6 +135,7 @@ class Drafts:
         ]
         return row | {
             "address": person.address,
+            "domain": person.address.rpartition("@")[2].lower(),
             "given_name": person.given_name,
             "banner": label_for(self._banners, picks.labels) if self._banners else "",
             "picks": _compact(listed),
@@ -160,7 +162,7 @@ class Drafts:
 
 
 _NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("address", "given_name", "banner", "message_id", "token", "sha256", "claimed_by"), ""),
+    **dict.fromkeys(("address", "given_name", "banner", "message_id", "token", "sha256", "claimed_by", "domain"), ""),
     "picks": "[]",
     "why": "{}",
     "hero_sku_id": None,

@@ -50,6 +50,49 @@ class Settings(BaseSettings):
     )
     smtp_username: str = Field(default="", description="User name for the mail server; empty for none.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password for the mail server.")
+    smtp_connections: int = Field(
+        default=8, ge=1, le=100, description="How many connections to the mail server one sender keeps open."
+    )
+    senders: int = Field(
+        default=0, ge=0, le=64, description="Processes that send a run by SMTP side by side. 0: one for each core."
+    )
+    mails_per_second: float = Field(
+        default=0,
+        ge=0,
+        description="The most mails a second that leave by SMTP, over all processes and campaigns. 0: no limit.",
+    )
+    domain_mails_per_second: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description='The same for recipients of one domain: {"example.com" = 5}.'
+    )
+    retry_days: float = Field(
+        default=2, gt=0, le=14, description="How long a mail that the other side put off (4xx) is tried again, in days."
+    )
+    pause_at_failures: float = Field(
+        default=0.1, gt=0, le=1, description="The share of refused mails from which a run pauses itself."
+    )
+    pause_at_bounces: float = Field(
+        default=0.05, gt=0, le=1, description="The share of mails that came back from which a run pauses itself."
+    )
+    pause_after: int = Field(
+        default=100, ge=1, description="How many mails must have been tried before a run may pause itself."
+    )
+    quiet_hours: str = Field(
+        default="",
+        pattern=r"^(([01]?\d|2[0-3])-([01]?\d|2[0-3]))?$",
+        description='Hours in which nobody gets a mail by SMTP, in their own time zone: "21-8". Empty: none.',
+    )
+    frequency_cap: int = Field(
+        default=0, ge=0, le=1_000, description="The most mails a person gets from all campaigns together. 0: no limit."
+    )
+    frequency_days: int = Field(default=7, ge=1, le=365, description="The days over which frequency_cap counts.")
+    dkim_domain: str = Field(default="", description="The domain that signs. Empty: that of sender_address.")
+    dkim_keys: dict[str, Path] = Field(
+        default={}, description='Private keys in PEM by their selector: {"ed2026" = "keys/ed.pem"}; each one signs.'
+    )
+    bounce_address: str = Field(
+        default="",
+        description="Where mails that cannot be delivered return to, such as bounces@example.com; a sub-address for each.",
+    )
     language: str = Field(
         default="en",
         pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
