@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     bounce_address: str = Field(
         default="",
-        description="Where mails that cannot be delivered return to, such as bounces@example.com; a sub-address for each.",
+        description="Where undeliverable mails return to, such as bounces@example.com; a sub-address for each mail.",
     )
     language: str = Field(
         default="en",
