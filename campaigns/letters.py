@@ -3,13 +3,14 @@
 Runs in the worker of a `campaigns.press.Press`, where a template that never ends costs nobody else anything.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+
+import orjson
 
 from campaigns.mime import Letterhead
 from engine.render.compose import Composer
@@ -91,7 +92,7 @@ class Writer:
 
 def row_of(message: Mapping[Any, Any]) -> Row:
     """The part of a message row that its letter is made from."""
-    picks = tuple((pick[0], pick[3]) for pick in json.loads(message["picks"]))
+    picks = tuple((pick[0], pick[3]) for pick in orjson.loads(message["picks"]))
     return Row(
         *(message["address"], message["given_name"], message["language"], message["banner"]),
         *(picks, message["message_id"], message["token"]),

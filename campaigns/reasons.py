@@ -1,8 +1,8 @@
 """Why a mail holds what it holds, as the plan's row keeps it: in numbers now, in words when somebody asks."""
 
-import json
 from typing import Any
 
+import orjson
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -20,16 +20,16 @@ def frozen(picks: PersonPicks) -> dict[str, Any]:
     would stand in the list but for a rule about this person. moved_from: the hero but for the hero cap.
     """
     evidence = [
-        [[proof.sku_id, "bought" if proof.bought else "looked at", proof.drop] for proof in pick.why.evidence]
+        [[sku_id, "bought" if bought else "looked at", drop] for sku_id, bought, drop in pick.why.evidence]
         for pick in picks.picks
     ]
     plain: dict[str, Any] = {}
     if any(evidence):
         plain["evidence"] = evidence
     if picks.runner_up:
-        plain["runner_up"] = list(picks.runner_up)
+        plain["runner_up"] = picks.runner_up
     if picks.barred:
-        plain["filtered"] = [list(barred) for barred in picks.barred]
+        plain["filtered"] = picks.barred
     if picks.moved_from:
         plain["moved_from"] = picks.moved_from
     return plain
@@ -41,7 +41,7 @@ def told(session: Session, run_id: int, address: str, secrets: Secrets) -> dict[
     Raises RunUnknown, WrongState when the run has no row for this person.
     """
     message = message_of(session, run_id, address, secrets)
-    picks, why = json.loads(message.picks), json.loads(message.why)
+    picks, why = orjson.loads(message.picks), orjson.loads(message.why)
     evidence = why.get("evidence", [[]] * len(picks))
     filtered, runner_up, moved_from = why.get("filtered", []), why.get("runner_up"), why.get("moved_from")
     wanted = [pick[0] for pick in picks] + [proof[0] for proofs in evidence for proof in proofs]

@@ -1,9 +1,11 @@
 """What people saw in their last mails, so that the next one shows something else."""
 
-import json
 from datetime import datetime
+from itertools import repeat
+from typing import Any
 
 import numpy as np
+import orjson
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
@@ -24,16 +26,24 @@ def shown_lately(session: Session, mails: int, *, now: datetime) -> Shown:
         partition_by=col(Message.subscriber_id), order_by=(col(Run.planned_at).desc(), col(Message.id).desc())
     )
     seen = (
-        select(col(Message.subscriber_id), col(Run.planned_at), col(Message.picks), place.label("place"))
+        select(col(Message.subscriber_id), col(Message.run_id), col(Message.picks), place.label("place"))
         .join_from(Message, Run, col(Run.id) == col(Message.run_id))
         .where(col(Message.state).in_(SEEN), col(Run.planned_at) < now)
         .subquery()
     )
-    rows = session.execute(select(seen.c.subscriber_id, seen.c.planned_at, seen.c.picks).where(seen.c.place <= mails))
+    latest = select(seen.c.subscriber_id, seen.c.run_id, seen.c.picks).where(seen.c.place <= mails)
+    moments = _moments(session, before=now)
+    cursor: Any = session.connection().execute(latest).cursor  # the driver's own: plain tuples
     people, sku, at = list[int](), list[int](), list[int]()
-    for subscriber_id, planned_at, picks in rows:
-        listed = [pick[0] for pick in json.loads(picks)]
-        people += [subscriber_id] * len(listed)
+    for subscriber_id, run_id, picks in cursor:
+        listed = [pick[0] for pick in orjson.loads(picks)]
         sku += listed
-        at += [int(planned_at.timestamp())] * len(listed)
+        people += repeat(subscriber_id, len(listed))
+        at += repeat(moments[run_id], len(listed))
     return Shown(np.array(people, dtype=np.int64), np.array(sku, dtype=np.int64), np.array(at, dtype=np.int64))
+
+
+def _moments(session: Session, *, before: datetime) -> dict[int, int]:
+    """When each run was planned, in seconds since 1970."""
+    runs = session.execute(select(col(Run.id), col(Run.planned_at)).where(col(Run.planned_at) < before))
+    return {run_id: int(planned_at.timestamp()) for run_id, planned_at in runs}

@@ -1,8 +1,10 @@
 """Signed tokens for the links in a mail. They hold a keyed hash, never an address or a sequential id."""
 
 import hmac
+from base64 import urlsafe_b64encode
 from functools import cache
 
+import orjson
 from itsdangerous import BadData, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
@@ -31,10 +33,11 @@ class LinkSigner:
         self._key = self._serializer.make_signer(self._serializer.salt).derive_key()
 
     def sign(self, key: str) -> str:
-        """The token of a subscriber key: what the serializer's `dumps` gives, which derives its key for each token and
-        takes 60 µs instead of 20; a plan signs one for each mail."""
-        payload = self._serializer.dump_payload(key)
-        return f"{payload.decode()}.{base64_encode(hmac.digest(self._key, payload, 'sha1')).decode()}"
+        """The token of a subscriber key: what the serializer's `dumps` gives, which takes 60 µs instead of 6; a plan
+        signs one for each mail. It derives its key for each token, and tries to make the text shorter with zlib, which
+        32 hexadecimal digits never get."""
+        payload = _base64(orjson.dumps(key))
+        return f"{payload.decode()}.{_base64(hmac.digest(self._key, payload, 'sha1')).decode()}"
 
     def open(self, token: str) -> str:
         """The subscriber key in the token. Raises TokenInvalid, the same for whatever is wrong with it."""
@@ -51,3 +54,7 @@ class LinkSigner:
         if not isinstance(key, str):
             raise TokenInvalid
         return key
+
+
+def _base64(content: bytes) -> bytes:
+    return urlsafe_b64encode(content).rstrip(b"=")

@@ -4,10 +4,12 @@ The sentence speaks of the product or its theme, never of what the person did: n
 """
 
 import re
-from collections.abc import Mapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from functools import lru_cache
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.order_products import singular
 
@@ -27,22 +29,23 @@ class Reason(StrEnum):
     RULE = "rule"
 
 
-class Parts(NamedTuple):
-    """What the score of one pick is made of, each as far above an average product's as it is."""
+class Part(IntEnum):
+    """What the score of a pick is made of, each as far above an average product's as it is."""
 
-    trend: float
-    boost: float
-    factors: float
-    neighbours: float
+    TREND = 0
+    NEIGHBOURS = 1
+    FACTORS = 2
+    BOOST = 3
 
-    def strongest(self) -> str:
-        """The name of the largest part, the first of equal ones; the trend where none is above 0."""
-        name, largest = "trend", max(self.trend, 0.0)
-        if self.neighbours > largest:
-            name, largest = "neighbours", self.neighbours
-        if self.factors > largest:
-            name, largest = "factors", self.factors
-        return "boost" if self.boost > largest else name
+
+def strongest(parts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(q,) the largest Part of each score, the first of equal ones; the trend where none is above 0.
+
+    parts: (4, q), in the order of Part.
+    """
+    counting = parts.copy()
+    np.maximum(counting[Part.TREND], 0.0, out=counting[Part.TREND])
+    return np.asarray(counting.argmax(axis=0))
 
 
 class Evidence(NamedTuple):
@@ -96,47 +99,24 @@ _NEEDS = ("skin", "hair", "scalp")
 _THEMES = ("redness", "dark spots", "frizz", "sun care")
 
 
-def why(
-    parts: Parts,
-    profile: Mapping[int, float],
-    attributes: Mapping[int, float],
-    names: tuple[str, ...],
-    evidence: tuple[Evidence, ...],
-    *,
-    buyer: bool,
-    due: bool,
-) -> Why:
-    """The reason for one pick.
+@lru_cache(maxsize=65_536)  # a plan of 20,000 people has some hundred of them
+def why(part: Part, shared: str, own_type: str, *, bought: bool, due: bool) -> Why:
+    """The reason for a pick, the evidence left out.
 
-    profile, attributes: the person's and the product's cells by column of `names`. buyer: whether the person has
-    bought anything at all. due: whether the pick is something they bought and have used up by now.
+    part: the strongest of the score. shared: the strongest label that person and product share, "" for none.
+    own_type: the product's type as a label, "" for none. bought: whether what spoke for the pick was bought; looked at
+    otherwise. due: whether the pick is something they bought and have used up by now.
     """
     if due:
-        return Why(Reason.BOUGHT, "", _DUE_SENTENCE, evidence)
-    part, label = parts.strongest(), _shared(profile, attributes, names)
-    if part == "trend":
-        return Why(Reason.TREND, "", _TREND_SENTENCE, evidence)
-    phrase, value = said(label or _own_type(attributes, names))
-    if part == "boost":
-        return Why(Reason.RULE, label, phrase, evidence, value)
-    if part == "factors" and label:
-        return Why(Reason.PROFILE, label, phrase, evidence, value)
-    bought = evidence[0].bought if part == "neighbours" and evidence else buyer
-    return Why(Reason.BOUGHT if bought else Reason.LOOKED_AT, label, phrase, evidence, value)
-
-
-def _own_type(attributes: Mapping[int, float], names: tuple[str, ...]) -> str:
-    return min((names[column] for column in attributes if names[column].startswith("type:")), default="")
-
-
-def _shared(profile: Mapping[int, float], attributes: Mapping[int, float], names: tuple[str, ...]) -> str:
-    """The strongest label that person and product share; prices are no theme to write about."""
-    shared = [
-        (weight, names[column])
-        for column, weight in profile.items()
-        if column in attributes and not names[column].startswith("price:")
-    ]
-    return min(shared, key=lambda item: (-item[0], item[1]))[1] if shared else ""
+        return Why(Reason.BOUGHT, "", _DUE_SENTENCE)
+    if part == Part.TREND:
+        return Why(Reason.TREND, "", _TREND_SENTENCE)
+    phrase, value = said(shared or own_type)
+    if part == Part.BOOST:
+        return Why(Reason.RULE, shared, phrase, value=value)
+    if part == Part.FACTORS and shared:
+        return Why(Reason.PROFILE, shared, phrase, value=value)
+    return Why(Reason.BOUGHT if bought else Reason.LOOKED_AT, shared, phrase, value=value)
 
 
 def sentence(name: str) -> str:

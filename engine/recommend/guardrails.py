@@ -116,9 +116,12 @@ def shown_lately(
     places = catalog.positions(shown.sku)
     there = places >= 0
     people, places, at = shown.subscriber[there], places[there], shown.at[there]
+    if not len(people):
+        return people, places
+    signals = signals.where(signals.at > at.min())  # sorting is what costs, and what is older speaks of no mail
     positions = catalog.positions(signals.sku)
     named = (signals.subscriber >= 0) & (positions >= 0)
-    if not len(people) or not named.any():
+    if not named.any():
         return people, places
     keys = pair_keys(signals.subscriber[named], positions[named], len(catalog))
     order = np.lexsort((signals.at[named], keys))

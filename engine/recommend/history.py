@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.assortment import positions_in
-from engine.recommend.sparse import rows_of
+from engine.recommend.sparse import offsets, rows_of
 from engine.recommend.trend import SECONDS_A_DAY
 from subscribers.models import Kind
 from subscribers.signals import Signals
@@ -65,17 +65,27 @@ def strength(
 def keep_strongest(matrix: sp.csr_matrix, count: int, least: float) -> sp.csr_matrix:
     """Of each row the `count` largest cells that are at least `least`; equal ones in the order of the columns."""
     matrix = matrix.tocsr()
+    loud = matrix.data >= least
+    if not loud.all():
+        matrix = _cells_where(matrix, loud)
     matrix.sort_indices()
-    lengths = np.diff(matrix.indptr)
-    if not matrix.nnz or (lengths.max() <= count and matrix.data.min() >= least):
+    crowded = np.diff(matrix.indptr) > count
+    if not crowded.any():
         return matrix
     rows = rows_of(matrix.indptr)
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    place = np.arange(len(order)) - np.repeat(matrix.indptr[:-1], lengths)
-    chosen = np.sort(order[(place < count) & (matrix.data[order] >= least)])
-    return sp.csr_matrix(
-        (matrix.data[chosen].astype(np.float32), (rows[chosen], matrix.indices[chosen])), shape=matrix.shape
-    )
+    asked = np.flatnonzero(crowded[rows])  # sorting costs, and most rows have no more than `count`
+    order = asked[np.lexsort((-matrix.data[asked], rows[asked]))]  # of equal ones the lower column stays first
+    lengths = np.diff(matrix.indptr)[crowded]
+    place = np.arange(len(order)) - np.repeat(offsets(lengths)[:-1], lengths)
+    kept = np.ones(matrix.nnz, dtype=np.bool_)
+    kept[order[place >= count]] = False
+    return _cells_where(matrix, kept)
+
+
+def _cells_where(matrix: sp.csr_matrix, kept: NDArray[np.bool_]) -> sp.csr_matrix:
+    """The matrix with some of its cells. kept: (nnz,)."""
+    ends = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
+    return sp.csr_matrix((matrix.data[kept], matrix.indices[kept], ends), shape=matrix.shape)
 
 
 def select_rows(matrix: sp.csr_matrix, rows: NDArray[np.int64]) -> sp.csr_matrix:
@@ -87,10 +97,7 @@ def select_rows(matrix: sp.csr_matrix, rows: NDArray[np.int64]) -> sp.csr_matrix
     if there.all():
         return picked
     # by hand: a product with a diagonal matrix turns the cells of a row around, and their sum rounds differently
-    lengths = np.diff(picked.indptr)
-    kept = np.repeat(there, lengths)
-    ends = np.concatenate([[0], np.cumsum(np.where(there, lengths, 0))])
-    return sp.csr_matrix((picked.data[kept], picked.indices[kept], ends), shape=picked.shape)
+    return _cells_where(picked, np.repeat(there, np.diff(picked.indptr)))
 
 
 def _newest(

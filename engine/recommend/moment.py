@@ -204,12 +204,32 @@ class Moment:
         self, people: NDArray[np.int64], personalised: NDArray[np.bool_], interest: sp.csr_matrix
     ) -> Readers:
         """These people as if their interest were this one."""
-        own = profiles(interest, self.attributes, self.shared)
-        profile = Attributes(self.attributes.names, own).aligned_to(self.model.factors.names)
-        vectors = self.model.factors.users(np.where(personalised, people, -1), profile)
+        profile = profiles(interest, self.attributes, self.shared)
+        return self._readers(people, personalised, interest, profile, self.forbidden(people, personalised))
+
+    def readers_once_more(
+        self, people: NDArray[np.int64], personalised: NDArray[np.bool_]
+    ) -> tuple[Readers, sp.csr_matrix]:
+        """(these people, ready to be asked for the scores of what was picked already: nothing is forbidden; (n, a)
+        their profiles)."""
+        rows = self.rows_of(people, personalised)
+        interest, profile = select_rows(self.histories.interest, rows), self.profiles(rows)
+        nothing = sp.csr_matrix((len(people), len(self.on_shelf)), dtype=np.int8)
+        return self._readers(people, personalised, interest, profile, nothing), profile
+
+    def _readers(
+        self,
+        people: NDArray[np.int64],
+        personalised: NDArray[np.bool_],
+        interest: sp.csr_matrix,
+        profile: sp.csr_matrix,
+        forbidden: sp.csr_matrix,
+    ) -> Readers:
+        told = Attributes(self.attributes.names, profile).aligned_to(self.model.factors.names)
+        vectors = self.model.factors.users(np.where(personalised, people, -1), told)
         rows = self.rows_of(people, personalised)
         attention = np.where(rows >= 0, self.attention[rows], 1.0) if len(self.attention) else np.ones(len(rows))
-        return Readers(vectors, interest, self.forbidden(people, personalised), attention.astype(np.float32))
+        return Readers(vectors, interest, forbidden, attention.astype(np.float32))
 
     def forbidden(self, people: NDArray[np.int64], personalised: NDArray[np.bool_]) -> sp.csr_matrix:
         """(n, s) int8 CSR: what each person must not get, and by which rule: bought, shown, looked at just now.

@@ -1,6 +1,6 @@
 """Why each pick of each person, a batch at a time: from the parts of the scores to words."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -8,13 +8,28 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from engine.recommend import explain
-from engine.recommend.explain import Evidence, Why
+from engine.recommend.evidence import Proofs
+from engine.recommend.explain import Part, Why
+from engine.recommend.features import FloatArray
 from engine.recommend.history import keep_strongest, select_rows
 from engine.recommend.moment import Moment
+from engine.recommend.rank import Cells
 from engine.recommend.scoring import Readers, ScoreParts, parts_of
-from engine.recommend.sparse import stands_in
+from engine.recommend.sparse import has
+from engine.recommend.themes import Themes
 
 EVIDENCE_A_PICK = 3
+LEAST_EVIDENCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of the q picks of n people: (q,) float64 scores, q reasons; and n tuples of the labels of the
+    profiles, strongest first."""
+
+    scores: NDArray[np.float64]
+    whys: list[Why]
+    labels: list[tuple[str, ...]]
 
 
 class Reasons:
@@ -25,78 +40,91 @@ class Reasons:
 
     def of(
         self,
-        readers: Readers,
         people: NDArray[np.int64],
         personalised: NDArray[np.bool_],
         chosen: NDArray[np.int64],
         drawn: NDArray[np.bool_],
-    ) -> Iterator[tuple[list[tuple[float, Why]], tuple[str, ...]]]:
-        """Person by person: the score and the reason of each pick, and the labels of the profile, strongest first.
+    ) -> Told:
+        """The score and the reason of each pick, person by person, and everybody's labels.
 
         chosen: (n, k) places on the shelf, −1 for none. drawn: (n, k) which were left to chance.
         """
         moment = self._moment
+        rows, slots = np.nonzero(chosen >= 0)
+        cells = rows, slots
+        places = chosen[cells]
+        products = moment.on_shelf[places]
+        readers, profile = moment.readers_once_more(people, personalised)
+        bought = select_rows(moment.histories.bought, moment.rows_of(people, personalised))
         parts = parts_of(readers, moment.shelf, chosen)
-        rows = moment.rows_of(people, personalised)
-        bought = select_rows(moment.histories.bought, rows)
-        evidence = self._evidence(readers, chosen, parts, bought)
-        profile = moment.profiles(rows)
-        columns = moment.on_shelf[np.maximum(chosen, 0)]
-        known = parts.known[:, None]
-        trend, boost = np.where(known, moment.trend[columns], moment.newcomers_trend[columns]), moment.boosts[columns]
-        liking = parts.factors - known * (moment.trend - moment.newcomers_trend)[columns]
-        due = stands_in(bought, columns).tolist()
-        buyer = (np.diff(bought.indptr) > 0).tolist()
-        # as lists: a look into an array takes 100 ns, and there are some 40 a person
-        cells = np.stack([trend, boost, liking, parts.neighbours], axis=2).astype(float).tolist()
-        places, by_chance = columns.tolist(), drawn.tolist()
-        names = moment.attributes.names
-        for row in range(len(people)):
-            labels = _cells(profile, row)
-            found = []
-            for slot in range(chosen.shape[1]):
-                each = explain.Parts(*cells[row][slot])
-                score = each.trend + each.boost + each.factors + each.neighbours
-                if by_chance[row][slot]:
-                    found.append((score, explain.NEW))
-                    continue
-                described = self._described[places[row][slot]]
-                proof = evidence.get((row, slot), ())
-                why = explain.why(each, labels, described, names, proof, buyer=buyer[row], due=due[row][slot])
-                found.append((score, why))
-            yield found, tuple(names[column] for column in sorted(labels, key=lambda column: -labels[column]))
-
-    def _evidence(
-        self, readers: Readers, chosen: NDArray[np.int64], parts: ScoreParts, bought: sp.csr_matrix
-    ) -> dict[tuple[int, int], tuple[Evidence, ...]]:
-        """What of each history spoke most for each pick, by (row, slot): all else held as it is."""
-        people, slots = chosen.shape
-        rows = np.repeat(np.arange(people), slots)
-        said = readers.interest[rows].multiply(self._towards[np.maximum(chosen, 0).ravel()]).tocsr()
-        spoke = keep_strongest(said, EVIDENCE_A_PICK, 1e-9)
-        scale = np.repeat(parts.scale, slots)
-        found: dict[tuple[int, int], tuple[Evidence, ...]] = {}
-        drops = (-spoke.data * np.repeat(scale, np.diff(spoke.indptr))).tolist()
-        ends, spoken, listed = spoke.indptr.tolist(), spoke.indices.tolist(), chosen.tolist()
-        owned, owner = set[int](), -1
-        for cell in np.flatnonzero(np.diff(spoke.indptr)).tolist():
-            row, slot = divmod(cell, slots)
-            if listed[row][slot] < 0:
-                continue
-            if row != owner:
-                owned, owner = set(bought.indices[bought.indptr[row] : bought.indptr[row + 1]].tolist()), row
-            span = slice(ends[cell], ends[cell + 1])
-            found[row, slot] = tuple(
-                [
-                    Evidence(self._sku[column], column in owned, round(-drop, 4))
-                    for drop, column in sorted(zip(drops[span], spoken[span], strict=True))
-                ]
+        made_of = self._made_of(parts, cells, products)
+        proofs = self._proofs(readers, bought, parts.scale[rows], rows, places)
+        part, buyer = explain.strongest(made_of), (np.diff(bought.indptr) > 0)[rows]
+        whys = self._worded(
+            part=part,
+            shared=self._themes.shared(profile, rows, products),
+            own_type=self._themes.own_type[products],
+            bought=np.where(part == Part.NEIGHBOURS, proofs.first_bought(buyer), buyer),
+            due=has(bought, rows, products),
+        )
+        found = [
+            explain.NEW if by_chance else Why(why.reason, why.label, why.phrase, evidence, why.value)
+            for why, evidence, by_chance in zip(
+                whys, proofs.as_tuples(moment.catalog.sku), drawn[cells].tolist(), strict=True
             )
-        return found
+        ]
+        scores = made_of[Part.TREND] + made_of[Part.BOOST] + made_of[Part.FACTORS] + made_of[Part.NEIGHBOURS]
+        return Told(scores, found, self._themes.labels(profile))
+
+    def _made_of(self, parts: ScoreParts, cells: Cells, products: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(4, q) the parts of each pick's score, in the order of Part. cells: where they stand in `parts`."""
+        moment, known = self._moment, parts.known[cells[0]]
+        made_of = np.empty((len(Part), len(products)))
+        made_of[Part.TREND] = np.where(known, moment.trend[products], moment.newcomers_trend[products])
+        made_of[Part.NEIGHBOURS] = parts.neighbours[cells]
+        made_of[Part.FACTORS] = parts.factors[cells] - known * (moment.trend - moment.newcomers_trend)[products]
+        made_of[Part.BOOST] = moment.boosts[products]
+        return made_of
+
+    def _proofs(
+        self,
+        readers: Readers,
+        bought: sp.csr_matrix,
+        scale: FloatArray,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+    ) -> Proofs:
+        """What of each history spoke most for each pick: all else held as it is."""
+        said = readers.interest[rows].multiply(self._towards[places]).tocsr()
+        spoke = keep_strongest(said, EVIDENCE_A_PICK, LEAST_EVIDENCE)
+        return Proofs.of(spoke, scale, bought, rows)
+
+    def _worded(
+        self,
+        *,
+        part: NDArray[np.int64],
+        shared: NDArray[np.int64],
+        own_type: NDArray[np.int64],
+        bought: NDArray[np.bool_],
+        due: NDArray[np.bool_],
+    ) -> list[Why]:
+        """The reason for each of q picks, without its evidence: worded once for all that have the same.
+
+        shared, own_type: columns of the attributes, `themes.NONE` for none.
+        """
+        names = (*self._themes.names, "")  # NONE is −1: the last
+        cases = (len(Part), len(names), len(names), 2, 2)
+        columns = part, shared + 1, own_type + 1, bought.astype(np.int64), due.astype(np.int64)
+        alike, which = np.unique(np.ravel_multi_index(columns, cases), return_inverse=True)
+        whys = [
+            explain.why(Part(part), names[shared - 1], names[own_type - 1], bought=bool(bought), due=bool(due))
+            for part, shared, own_type, bought, due in np.stack(np.unravel_index(alike, cases), axis=1).tolist()
+        ]
+        return [whys[number] for number in which.tolist()]
 
     @cached_property
-    def _sku(self) -> list[int]:
-        return [int(sku_id) for sku_id in self._moment.catalog.sku]
+    def _themes(self) -> Themes:
+        return Themes(self._moment.attributes)
 
     @cached_property
     def _towards(self) -> sp.csr_matrix:
@@ -106,13 +134,3 @@ class Reasons:
         towards = moment.neighbours[:, moment.on_shelf].T.tocsr()
         towards.data -= np.repeat(moment.usual[moment.on_shelf], np.diff(towards.indptr))
         return towards
-
-    @cached_property
-    def _described(self) -> list[dict[int, float]]:
-        matrix = self._moment.attributes.matrix
-        return [_cells(matrix, row) for row in range(matrix.shape[0])]
-
-
-def _cells(matrix: sp.csr_matrix, row: int) -> dict[int, float]:
-    start, end = matrix.indptr[row], matrix.indptr[row + 1]
-    return dict(zip(matrix.indices[start:end].tolist(), matrix.data[start:end].tolist(), strict=True))

@@ -6,7 +6,6 @@ It holds arrays only; whoever builds it reads the database (`campaigns.view`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +16,13 @@ from engine.recommend import exposure
 from engine.recommend.arrange import CANDIDATES, Novelties, diversified
 from engine.recommend.explain import Why
 from engine.recommend.guardrails import BOUGHT, NOTHING_SHOWN, SHOWN, TOO_FRESH, Shown
+from engine.recommend.left_out import barred, runners_up
 from engine.recommend.model import Model
 from engine.recommend.moment import Moment
-from engine.recommend.reasons import Reasons
+from engine.recommend.reasons import Reasons, Told
 from engine.recommend.rules import Rules, Tally, count
 from engine.recommend.scoring import Shortlists, shortlists
+from engine.recommend.sparse import cut, offsets
 from subscribers.signals import Signals
 
 PEOPLE_A_BATCH = 1_000
@@ -47,8 +48,7 @@ class Pick(NamedTuple):
     propensity: float = 1.0
 
 
-@dataclass(frozen=True)
-class PersonPicks:
+class PersonPicks(NamedTuple):
     """The picks of one person, best first; the first is the hero. May be empty: nothing is left to recommend.
 
     runner_up: the best product that did not get in, and by how much its score is below the last pick's (below 0 where
@@ -203,11 +203,8 @@ class Recommender:
         for rule, number in zip(*np.unique(lists.barred[:, 2], return_counts=True), strict=True):
             count(self.tally.pairs, BARRED[rule], int(number))
         propensity = self._explore(people, personalised, chosen)
-        readers = self.moment.readers(people, personalised)
-        whys = self._reasons.of(readers, people, personalised, chosen, propensity < 1)
-        for row, subscriber_id in enumerate(people.tolist()):
-            listed = _Row(lists.places[row], lists.scores[row], lists.barred[lists.barred[:, 0] == row])
-            yield self._person(subscriber_id, listed, chosen[row], propensity[row], next(whys))
+        told = self._reasons.of(people, personalised, chosen, propensity < 1)
+        yield from self._as_picks(people, lists, chosen, propensity, told)
 
     def _explore(
         self, people: NDArray[np.int64], personalised: NDArray[np.bool_], chosen: NDArray[np.int64]
@@ -229,54 +226,32 @@ class Recommender:
                 count(self.tally.people, EXPLORATION, 1)
         return propensity
 
-    @cached_property
-    def _shelf_sku(self) -> list[int]:
-        return [int(sku_id) for sku_id in self.moment.shelf_sku]
-
-    def _person(
+    def _as_picks(
         self,
-        subscriber_id: int,
-        listed: "_Row",
+        people: NDArray[np.int64],
+        lists: Shortlists,
         chosen: NDArray[np.int64],
         propensity: NDArray[np.float64],
-        reasons: tuple[list[tuple[float, Why]], tuple[str, ...]],
-    ) -> PersonPicks:
-        sku, (whys, labels) = self._shelf_sku, reasons
-        picks = tuple(
-            [
-                Pick(sku[place], round(score, 4), why, round(chance, 6))
-                for place, (score, why), chance in zip(chosen.tolist(), whys, propensity.tolist(), strict=True)
-                if place >= 0
-            ]
+        told: Told,
+    ) -> Iterator[PersonPicks]:
+        """From the columns of a batch to its people."""
+        there, sku = chosen >= 0, self.moment.shelf_sku
+        scores, chances = np.round(told.scores, 4), np.round(propensity, 6)
+        each = map(Pick, sku[chosen[there]].tolist(), scores.tolist(), told.whys, chances[there].tolist())
+        picks = cut(list(each), offsets(there.sum(axis=1)))
+        certain = np.full(chosen.shape, np.inf)
+        certain[there] = np.where(chances[there] == 1, scores, np.inf)
+        best = lists.places[:, 0]
+        moved_from = np.where((best >= 0) & (best != chosen[:, 0]), sku[best], 0)
+        beside = zip(
+            runners_up(lists, chosen, certain.min(axis=1), sku),
+            barred(lists, sku, BARRED),
+            moved_from.tolist(),
+            told.labels,
+            strict=True,
         )
-        if not picks:
-            return PersonPicks(subscriber_id, ())
-        mine = set(chosen.tolist())
-        rest = [at for at, place in enumerate(listed.places.tolist()) if place >= 0 and place not in mine]
-        runner_up = None
-        if rest:
-            last = min((pick.score for pick in picks if pick.propensity == 1.0), default=picks[-1].score)
-            gap = last - float(listed.scores[rest[0]])
-            runner_up = sku[int(listed.places[rest[0]])], round(gap, 4)
-        barred = tuple((sku[place], BARRED[rule]) for _, place, rule in listed.barred.tolist())
-        best = int(listed.places[0])
-        return PersonPicks(
-            subscriber_id,
-            picks,
-            runner_up,
-            barred,
-            moved_from=sku[best] if 0 <= best != chosen[0] else 0,
-            labels=labels,
-        )
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One person's shortlist."""
-
-    places: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    barred: NDArray[np.int64]
+        for subscriber_id, mine, more in zip(people.tolist(), picks, beside, strict=True):
+            yield PersonPicks(subscriber_id, mine, *more) if mine else PersonPicks(subscriber_id, ())
 
 
 def _batches(size: int) -> Iterator[slice]:

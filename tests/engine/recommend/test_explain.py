@@ -2,11 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.recommend.explain import NEW, Evidence, Parts, Reason, Why, sentence, why
+from engine.recommend.explain import NEW, Part, Reason, Why, sentence, strongest, why
+from tests.engine.recommend.one_by_one import Parts
 
 WATCHING = re.compile(
     r"\byou(?:['’]ve| have)?(?: \w+)? (?:look|view|brows|click|visit|search|abandon|left|bought|saw|see)"
@@ -62,75 +64,48 @@ def test_a_sentence_speaks_of_the_product(name: str, words: str) -> None:
     assert sentence(name) == words
 
 
-NAMES = ("brand:maren", "label:dry skin", "label:you viewed", "price:low", "type:creams")
-cells = st.dictionaries(st.integers(0, 4), st.floats(0.1, 1), max_size=5)
 amounts = st.sampled_from([-1.0, 0.0, 0.5, 2.0]) | st.floats(-5, 5)
-parts = st.builds(Parts, amounts, amounts, amounts, amounts)
-proofs = st.lists(st.builds(Evidence, st.integers(1, 9), st.booleans(), st.floats(0, 1)), max_size=3).map(tuple)
+LABELS = ("", "brand:maren", "label:dry skin", "label:you viewed", "type:creams")
 
 
-@given(parts, cells, cells, proofs, st.booleans(), st.booleans())
-def test_a_reason_is_always_true_of_the_person_and_the_product_and_never_speaks_of_watching(
-    made_of: Parts,
-    profile: dict[int, float],
-    attributes: dict[int, float],
-    evidence: tuple[Evidence, ...],
-    buyer: bool,
-    due: bool,
+@given(st.lists(st.builds(Parts, amounts, amounts, amounts, amounts), max_size=8))
+def test_the_strongest_part_is_the_first_of_the_largest_and_the_trend_where_none_is_above_nothing(
+    made_of: list[Parts],
 ) -> None:
-    found = why(made_of, profile, attributes, NAMES, evidence, buyer=buyer, due=due)
-    shared = {NAMES[column] for column in profile if column in attributes} - {"price:low"}
-    assert not WATCHING.search(found.sentence)
+    columns = np.array([(each.trend, each.neighbours, each.factors, each.boost) for each in made_of]).reshape(-1, 4).T
+    assert strongest(columns).tolist() == [each.strongest() for each in made_of]
+
+
+def test_asking_for_the_strongest_part_changes_none() -> None:
+    made_of = np.full((4, 1), -1.0)
+    assert strongest(made_of).tolist() == [Part.TREND]
+    assert (made_of == -1).all()
+
+
+@given(st.sampled_from(Part), st.sampled_from(LABELS), st.sampled_from(["", "type:creams"]), st.booleans())
+def test_a_reason_is_what_spoke_most_and_never_speaks_of_watching(
+    part: Part, shared: str, own_type: str, bought: bool
+) -> None:
+    found = why(part, shared, own_type, bought=bought, due=False)
     assert found.sentence
-    assert found.label in {"", *shared}
-    if found.label:
-        assert max(profile[NAMES.index(name)] for name in shared) == profile[NAMES.index(found.label)]
-    if due:
-        assert (found.reason, found.label) == (Reason.BOUGHT, "")
-    elif found.reason == Reason.PROFILE:
-        assert found.label
-    elif found.reason == Reason.TREND:
-        assert made_of.trend == max(made_of) or max(made_of) <= 0
-    elif found.reason == Reason.RULE:
-        assert made_of.boost == max(made_of) > 0
-    else:
-        assert max(made_of.factors, made_of.neighbours) > 0
+    assert not WATCHING.search(found.sentence)
+    assert found.label == ("" if part == Part.TREND else shared)
+    how = Reason.BOUGHT if bought else Reason.LOOKED_AT
+    of_an_identity = Reason.PROFILE if shared else how  # what one buys is learnt too
+    assert found.reason == {
+        Part.TREND: Reason.TREND,
+        Part.BOOST: Reason.RULE,
+        Part.FACTORS: of_an_identity,
+        Part.NEIGHBOURS: how,
+    }.get(part)
+    due = why(part, shared, own_type, bought=bought, due=True)
+    assert (due.reason, due.label, due.sentence) == (Reason.BOUGHT, "", "Good to have at hand")
 
 
-@pytest.mark.parametrize(
-    ("made_of", "reason"),
-    [
-        (Parts(trend=2, boost=1, factors=1, neighbours=1), Reason.TREND),
-        (Parts(trend=1, boost=2, factors=1, neighbours=1), Reason.RULE),
-        (Parts(trend=1, boost=1, factors=2, neighbours=1), Reason.PROFILE),
-        (Parts(trend=1, boost=1, factors=1, neighbours=2), Reason.LOOKED_AT),
-        (Parts(trend=-3, boost=-1, factors=-1, neighbours=-2), Reason.TREND),
-    ],
-)
-def test_the_largest_part_of_the_score_is_the_reason(made_of: Parts, reason: Reason) -> None:
-    found = why(made_of, {1: 0.5}, {1: 0.3}, NAMES, (), buyer=False, due=False)
-    assert found.reason == reason
-    assert found.label == ("" if reason == Reason.TREND else "label:dry skin")
-
-
-@pytest.mark.parametrize(("first_bought", "buyer", "reason"), [(True, False, "bought"), (False, True, "looked at")])
-def test_whether_bought_or_looked_at_is_said_by_the_strongest_evidence(
-    first_bought: bool, buyer: bool, reason: str
-) -> None:
-    proof = (Evidence(1, first_bought, 0.5), Evidence(2, not first_bought, 0.4))
-    found = why(Parts(0, 0, 0, 1), {}, {4: 0.3}, NAMES, proof, buyer=buyer, due=False)
-    assert found == Why(Reason(reason), "", "One of our %(value)s picks", proof, "cream")
-
-
-@pytest.mark.parametrize(("buyer", "reason"), [(True, Reason.BOUGHT), (False, Reason.LOOKED_AT)])
-def test_an_identity_was_learnt_from_what_was_bought_or_else_looked_at(buyer: bool, reason: Reason) -> None:
-    found = why(Parts(0, 0, 1, 0), {}, {}, NAMES, (), buyer=buyer, due=False)
-    assert found == Why(reason, "", "Chosen to suit you")
-
-
-def test_of_two_equal_labels_the_first_in_the_alphabet_is_the_reason() -> None:
-    found = why(Parts(0, 0, 1, 0), {1: 0.5, 0: 0.5}, {1: 0.3, 0: 0.3}, NAMES, (), buyer=True, due=False)
-    assert found.label == "brand:maren"
+def test_where_nothing_is_shared_the_type_of_the_product_is_spoken_of() -> None:
+    found = why(Part.NEIGHBOURS, "", "type:creams", bought=True, due=False)
+    assert found == Why(Reason.BOUGHT, "", "One of our %(value)s picks", (), "cream")
+    assert why(Part.FACTORS, "", "", bought=False, due=False) == Why(Reason.LOOKED_AT, "", "Chosen to suit you")
 
 
 def test_what_chance_drew_is_called_new() -> None:

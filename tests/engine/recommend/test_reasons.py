@@ -1,6 +1,7 @@
 """Reasons of whole plans: true to the scores, and with no label that would single anybody out."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 from engine.recommend.explain import Reason, sentence
 from engine.recommend.filters import parse_boost
 from engine.recommend.portrait import portrait
-from engine.recommend.recommender import Recommender
+from engine.recommend.recommender import PersonPicks, Recommender
 from engine.recommend.rules import Rules
 from engine.recommend.scoring import parts_of, shortlists
 from subscribers.models import Kind
 from tests.engine.odd_shops import OddShop, odd_shops
+from tests.engine.recommend.one_by_one import told
 from tests.engine.recommend.test_explain import WATCHING
-from tests.engine.shops import PLAIN, Row, busy_shop, catalog, picks, recommender, signals, skus, trained
+from tests.engine.shops import PLAIN, Row, busy_shop, catalog, picks, recommender, shown, signals, skus, trained
 
 quickly = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
@@ -46,6 +48,53 @@ def test_a_label_that_too_few_people_share_is_in_no_profile_reason_or_sentence(s
         named += [f"price:{picture.price_band}"] if picture.price_band else []
         assert all(counts[name] >= least for name in named)
         assert not {pick.why.sentence for pick in found.picks} & told
+
+
+ODD_RULES = [
+    PLAIN,
+    replace(PLAIN, diversity=0.3, exploration=0.4, hero_share=0.2, replenish={"creams": 0, "tests": 5}),
+    replace(PLAIN, boost=(parse_boost("price>0=0.5"), parse_boost("type:creams=2")), label_people=2),
+]
+
+
+@settings(quickly, max_examples=200)
+@given(odd_shops(), st.sampled_from(ODD_RULES), st.integers(1, 20))
+def test_a_crowd_is_told_what_each_would_be_told_one_by_one_and_pick_by_pick(
+    shop: OddShop, rules: Rules, count: int
+) -> None:
+    view = shop.view(rules)
+    for found in shop.plan_of(view, count):
+        assert_same(found, told(view, found, personal=shop.people[found.subscriber_id], count=count))
+
+
+def test_in_a_busy_shop_too_a_crowd_is_told_what_each_would_be_told() -> None:
+    shop, known = catalog(125), busy_shop(people=150, products=120, each=30)[1]  # five are new
+    view = recommender(shop, known, rules=replace(ODD_RULES[1], label_people=3), seen=shown((1, 10, 1.0), (2, 20, 1.0)))
+    people = [*range(1, 151), 999]
+    allowed = [person % 5 > 0 for person in people]
+    plan = picks(view, people, personal=allowed, count=6)
+    for found, personal in zip(plan, allowed, strict=True):
+        assert_same(found, told(view, found, personal=personal, count=6))
+    reasons = {pick.why.reason for found in plan for pick in found.picks}
+    assert {Reason.BOUGHT, Reason.LOOKED_AT, Reason.PROFILE, Reason.NEW} <= reasons
+
+
+def assert_same(found: PersonPicks, wanted: PersonPicks) -> None:
+    """The same but for the last digit: numpy rounds 0.00005 otherwise than Python."""
+    assert plain(found, numbers=False) == plain(wanted, numbers=False)
+    assert plain(found, numbers=True) == pytest.approx(plain(wanted, numbers=True), abs=2.1e-4)
+
+
+def plain(found: PersonPicks, *, numbers: bool) -> list[Any]:
+    """Everything that is a rounded number, or everything else."""
+    if numbers:
+        scores = [pick.score for pick in found.picks] + [found.runner_up[1] if found.runner_up else 0.0]
+        return scores + [proof.drop for pick in found.picks for proof in pick.why.evidence]
+    said = [
+        (pick.sku_id, pick.propensity, pick.why._replace(evidence=()), [proof[:2] for proof in pick.why.evidence])
+        for pick in found.picks
+    ]
+    return [said, found.runner_up and found.runner_up[0], found.barred, found.moved_from, found.labels]
 
 
 def test_the_label_of_one_person_among_many_is_told_only_where_one_is_enough() -> None:
