@@ -1,29 +1,30 @@
 """Claim, hand over, record: the mails of a planned run leave the house, each exactly once."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, func, select, update
 from sqlmodel import Session, col
 
-from campaigns import leases, ledger
-from campaigns.errors import BytesChanged, TransportUnavailable, WrongState
+from campaigns import leases, ledger, milestones
+from campaigns.errors import WrongState
+from campaigns.feed import RunFeed
 from campaigns.freeze import frozen_press
-from campaigns.handover import Handovers, Settled
-from campaigns.letters import row_of
-from campaigns.mime import Envelope
-from campaigns.models import Message, MessageState, Run, RunState
-from campaigns.press import Press
+from campaigns.gate import LedgerGate
+from campaigns.handover import Handovers
+from campaigns.manner import Manner
+from campaigns.models import Bounce, Message, MessageState, Run, RunState
+from campaigns.patience import Patience
 from campaigns.runs import find_run
-from campaigns.transports import InDoubt, Refused, Transport
+from campaigns.smtp.pool import Smtp
+from campaigns.transports import Outbox, Transport, one_by_one
 from engine.memory import looking_for_garbage_seldom
-from subscribers.database import writing
+from subscribers.database import reading, writing
 
-CLAIM = 100  # messages a claim: a crash leaves at most these claimed, and they go back to planned at the next start
-WRITTEN_AHEAD = 25  # messages written at a time, 1 MB; while they are sent the next ones are written
-RENEW_AFTER = timedelta(seconds=10)
+FILES_TOGETHER = 25  # files of the outbox that share a commit
 
 Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
@@ -31,28 +32,96 @@ Progress = Callable[[int, int], None]
 
 
 def send_run(
-    database: Engine, run_id: int, transport: Transport, *, clock: Clock, progress: Progress | None = None
+    database: Engine,
+    run_id: int,
+    transport: Transport | Smtp,
+    *,
+    clock: Clock,
+    manner: Manner | None = None,
+    progress: Progress | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    resend_in_doubt: bool = False,
 ) -> dict[str, int]:
-    """Send what the plan holds and is still open. Returns the totals by state; the run is finished when none is open.
+    """Send what the plan holds and is due. Returns the totals by state; the run is finished when none is open.
 
     Safe to call again after a crash at any point: what was accepted is not sent again, what was in the air is
-    in doubt unless the transport knows better. Raises WrongState, BytesChanged, TransportUnavailable.
+    in doubt unless the transport knows better. resend_in_doubt: what is in doubt goes out once more, with the same
+    Message-ID and bytes. Raises WrongState, BytesChanged, TransportUnavailable.
     """
-    with writing(database) as session, looking_for_garbage_seldom():
-        run = find_run(session, run_id)
-        _begin(session, run, clock())
-        try:
-            with frozen_press(session, run) as press, transport, Handovers(database) as handovers:
-                _recover(session, run_id, transport, clock())
-                _send_all(session, run_id, press, transport, handovers, clock=clock, progress=progress)
-                press.done()
-        finally:
-            session.rollback()
-            _end(session, run_id, now=clock())
+    patience = Patience(sleep)
+    begin(database, run_id, now=clock(), resend_in_doubt=resend_in_doubt)
+    try:
+        with transport:
+            recover(database, run_id, transport, now=clock())
+            send_share(
+                database,
+                run_id,
+                transport,
+                clock=clock,
+                manner=manner or Manner(),
+                progress=progress,
+                patience=patience,
+            )
+    finally:
+        end(database, run_id, patience, now=clock())
+    with reading(database) as session:
         return ledger.totals(session, run_id)
 
 
+def begin(database: Engine, run_id: int, *, now: datetime, resend_in_doubt: bool = False) -> None:
+    """planned → sending, by this process. Raises WrongState."""
+    with writing(database) as session:
+        _begin(session, find_run(session, run_id), now)
+        if resend_in_doubt:
+            ledger.resend_in_doubt(session, run_id, now=now)
+
+
+def send_share(
+    database: Engine,
+    run_id: int,
+    transport: Transport | Smtp,
+    *,
+    clock: Clock,
+    manner: Manner,
+    patience: Patience,
+    progress: Progress | None = None,
+) -> None:
+    """Claim and send until nothing is due: what one of several senders of a run does. transport: entered already."""
+    owner = leases.this_process()
+    with writing(database) as session:
+        run = find_run(session, run_id)
+        press = frozen_press(session, run)
+        leases.still_here(session, now=clock())
+        session.commit()
+    handovers = Handovers(database, owner, patience, careful=not transport.remembers)
+    gate = LedgerGate(
+        handovers, clock, first=run.planned_at, retry_days=manner.retry_days, never_again=manner.never_again
+    )
+    started = clock()
+
+    def halt(session: Session) -> str:
+        if progress:
+            progress(*done_of(session, run_id))
+        return _pause_if_too_much(session, run_id, gate, manner, since=started)
+
+    with press, looking_for_garbage_seldom(), handovers:
+        feed = RunFeed(database, run_id, owner, press, manner, patience, date=run.planned_at, clock=clock, halt=halt)
+        try:
+            if isinstance(transport, Smtp):
+                transport.send(feed, gate)
+            else:
+                one_by_one(transport, feed, gate, together=FILES_TOGETHER if isinstance(transport, Outbox) else 1)
+            press.done()
+        finally:
+            with suppress(Exception):
+                handovers.flush()
+            patience(lambda: _give_back(database, run_id, owner))
+
+
 def _begin(session: Session, run: Run, now: datetime) -> None:
+    if run.state == RunState.PAUSED:
+        why = f": {run.stopped_because}" if run.stopped_because else ""
+        raise WrongState(f"run {run.id} is paused{why}; `handpicked resume {run.id}` goes on with it")
     if run.state not in (RunState.PLANNED, RunState.SENDING, RunState.FINISHED):
         raise WrongState(f"run {run.id} is {run.state}; only a planned run can be sent")
     if run.errors:
@@ -61,98 +130,75 @@ def _begin(session: Session, run: Run, now: datetime) -> None:
         raise WrongState(f"run {run.id} is being sent by {run.owner}; wait for it or stop that process first")
 
 
-def _recover(session: Session, run_id: int, transport: Transport, now: datetime) -> None:
-    """Settle what an earlier sender left when it died."""
-    for identity, message_id in ledger.left_by_the_dead(session, run_id):
-        known = transport.arrived(message_id)
-        if known is None:
-            ledger.doubt(session, identity, "the sender died while handing it over")
-        elif known:
-            ledger.settle(session, identity, MessageState.ACCEPTED, "found at the transport after a crash", at=now)
+def recover(database: Engine, run_id: int, transport: Transport | Smtp, *, now: datetime) -> None:
+    """Settle what senders left when they died. Those who live keep what they hold."""
+    with writing(database) as session:
+        mine = leases.this_process()
+        dead = {*leases.gone(session, ledger.owners(session, run_id), now=now), mine}
+        for owner in dead:
+            ledger.release(session, run_id, owner)
+            session.commit()
+            for number, message_id in ledger.handed_over_by(session, run_id, owner):
+                milestones.reached("recovering")
+                ledger.recover(session, number, transport.arrived(message_id), at=now)
+
+
+def _pause_if_too_much(session: Session, run_id: int, gate: LedgerGate, manner: Manner, *, since: datetime) -> str:
+    """sending → paused when too many mails were refused or came back since this sender began; returns why."""
+    why = ""
+    if gate.tried >= manner.pause_after:
+        refused = gate.failed / gate.tried
+        if refused >= manner.pause_at_failures:
+            why = f"{gate.failed} of {gate.tried} mails were refused ({refused:.0%})"
         else:
-            ledger.release(session, identity)
+            came_back = (
+                select(func.count())
+                .select_from(Bounce)
+                .join(Message, col(Message.id) == col(Bounce.message_id))
+                .where(col(Message.run_id) == run_id, col(Bounce.at) >= since)
+            )
+            bounced = int(session.scalar(came_back) or 0)
+            if bounced / gate.tried >= manner.pause_at_bounces:
+                why = f"{bounced} of {gate.tried} mails came back ({bounced / gate.tried:.0%})"
+    if why:
+        paused = update(Run).where(col(Run.id) == run_id, col(Run.state) == RunState.SENDING)
+        session.execute(paused.values(state=RunState.PAUSED, stopped_because=why))
+    return why
 
 
-def _send_all(
-    session: Session,
-    run_id: int,
-    press: Press,
-    transport: Transport,
-    handovers: Handovers,
-    *,
-    clock: Clock,
-    progress: Progress | None,
-) -> None:
+def done_of(session: Session, run_id: int) -> tuple[int, int]:
+    """(messages that have ended, messages in all) of a run."""
     counts = ledger.totals(session, run_id)
-    waiting, done = sum(counts.get(state, 0) for state in ledger.CLAIMABLE), 0
-    sender = press.content.sender.address
-    owner, renewed = leases.this_process(), clock()
-    again = [MessageState.DEFERRED]
-    while rows := ledger.claim(session, run_id, owner, CLAIM, again=again):
-        again = []  # what is deferred in this pass waits for the next one
-        for row, message in written(press, rows):
-            _send_one(session, row._mapping, message, sender, transport, handovers, clock)
-            done += 1
-        if progress:
-            progress(done, max(waiting, done))
-        if clock() - renewed > RENEW_AFTER:
-            renewed = clock()
-            leases.renew(session, run_id, now=renewed)
+    everybody = sum(count for state, count in counts.items() if state != MessageState.SKIPPED)
+    return everybody - sum(counts.get(state, 0) for state in ledger.OPEN), everybody
 
 
-def written(press: Press, rows: Sequence[Any]) -> Iterator[tuple[Any, bytes]]:
-    """Rows with the bytes of their messages: a part is written while the one before it is sent."""
-    parts = [rows[start : start + WRITTEN_AHEAD] for start in range(0, len(rows), WRITTEN_AHEAD)]
-    for number, part in enumerate(parts):
-        if not number:
-            press.begin_messages([row_of(row._mapping) for row in part])
-        messages = press.finish()
-        if number + 1 < len(parts):
-            press.begin_messages([row_of(row._mapping) for row in parts[number + 1]])
-        yield from zip(part, messages, strict=True)
+def _give_back(database: Engine, run_id: int, owner: str) -> None:
+    """What was claimed and not handed over is anybody's again."""
+    with writing(database) as session:
+        ledger.release(session, run_id, owner)
+        session.commit()
 
 
-def _send_one(  # noqa: PLR0917 - the things a mail is sent with, once
-    session: Session, row: Any, message: bytes, sender: str, transport: Transport, handovers: Handovers, clock: Clock
-) -> None:
-    """One message through its states. The order is the promise: consent is read in the commit before the data."""
-    if hashlib.sha256(message).hexdigest() != row["sha256"]:
-        ledger.release(session, row["id"])
-        raise BytesChanged(f"message {row['id']} has other bytes than its plan; plan the campaign anew")
-    try:
-        transport.offer(Envelope(sender, row["address"]))
-        if not handovers.begin(row["id"], row["key"]):
-            transport.withdraw()
-            return
-        reply = transport.hand_over(message, row["message_id"])
-    except Refused as refusal:
-        state = MessageState.FAILED if refusal.permanent else MessageState.DEFERRED
-        handovers.settle(Settled(row["id"], state, refusal.reply, clock()))
-    except InDoubt as lost:
-        ledger.doubt(session, row["id"], str(lost))
-    except TransportUnavailable:
-        ledger.release(session, row["id"])
-        raise
-    else:
-        accepted = Settled(row["id"], MessageState.ACCEPTED, reply, clock())
-        handovers.settle(accepted, at_once=not transport.remembers)
+def end(database: Engine, run_id: int, patience: Patience, *, now: datetime) -> None:
+    """Give the run back, finished or not, and wait for a database that is away."""
+    with suppress(Exception):  # what went wrong before is what counts
+        patience(lambda: _end(database, run_id, now=now))
 
 
-def _end(session: Session, run_id: int, *, now: datetime) -> None:
+def _end(database: Engine, run_id: int, *, now: datetime) -> None:
     """sending → finished when no message is open, and the lease is given back either way. Commits.
 
     A run with deferred or unsent messages stays open: sending it again goes on with them.
     """
-    counts = ledger.totals(session, run_id)
-    open_messages = sum(counts.get(state, 0) for state in (*ledger.OPEN, MessageState.DEFERRED))
-    values: dict[str, Any] = {"owner": "", "alive_at": now}
-    if not open_messages:
-        values |= {"state": RunState.FINISHED, "finished_at": now}
-        session.execute(
-            update(Message)
-            .where(col(Message.run_id) == run_id)
-            .values(claimed_by="")
-            .where(col(Message.claimed_by) != "")
-        )
-    session.execute(update(Run).where(col(Run.id) == run_id).values(**values))
-    session.commit()
+    with writing(database) as session:
+        counts = ledger.totals(session, run_id)
+        state = session.scalar(select(col(Run.state)).where(col(Run.id) == run_id))
+        values: dict[str, Any] = {"owner": "", "alive_at": now}
+        if state == RunState.CANCELLED:
+            ledger.give_up(session, run_id, "the run was cancelled")
+        elif not sum(counts.get(state, 0) for state in ledger.OPEN):
+            milestones.reached("finishing")
+            values |= {"state": RunState.FINISHED, "finished_at": now}
+        session.execute(update(Run).where(col(Run.id) == run_id).values(**values))
+        session.commit()

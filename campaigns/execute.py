@@ -1,25 +1,39 @@
-"""The whole life of a run, in order: plan, which checks every letter, and send."""
+"""The whole life of a run, in order: plan, which checks every letter, and send, by one process or many.
 
-from collections.abc import Callable
+Shards run through any executor of `concurrent.futures`. That each mail leaves once is the ledger's doing, where every
+sender claims its rows, and never the executor's: a shard that runs twice, or dies, changes nothing.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from campaigns import leases
-from campaigns.deliver import send_run
+from campaigns import deliver, leases, ledger
+from campaigns.deliver import Progress
 from campaigns.edit import find_campaign
 from campaigns.errors import WrongState
+from campaigns.manner import manner_of
 from campaigns.models import CampaignState, Run, RunState
+from campaigns.patience import Patience
 from campaigns.plan import plan_run
 from campaigns.runs import begin_run, campaign_of, find_run
 from campaigns.settings import Settings, load_secrets, load_settings
+from campaigns.smtp.pool import Smtp
 from campaigns.transports import Transport, make_transport
 from engine.memory import keep_freed_memory
 from subscribers.database import open_database, reading, writing
 from subscribers.secrets import Secrets
+
+ALONE = 2_000  # messages that one process sends before two would have started: a second or so
+ROUNDS = 5  # times that shards are begun anew after one of them died
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ def start_run(world: World, campaign_name: str, occurrence: datetime | None = No
             return None
 
 
-def carry_on(world: World, run_id: int) -> Run:
+def carry_on(world: World, run_id: int, *, resend_in_doubt: bool = False) -> Run:
     """Take a run from wherever it stands to its end, or to where it must wait for a person.
 
     Called with a run somebody died on it continues; nothing is planned or sent twice. Raises WrongState when
@@ -80,13 +94,117 @@ def carry_on(world: World, run_id: int) -> Run:
             with writing(world.database) as session:
                 leases.give_back(session, run_id, now=world.clock())
             raise
-    if state in (RunState.PLANNING, RunState.PLANNED, RunState.SENDING):
-        send_run(world.database, run_id, transport_of(world, run_id), clock=world.clock)
+    if state in (RunState.PLANNING, RunState.PLANNED, RunState.SENDING) or resend_in_doubt:
+        send(world, run_id, resend_in_doubt=resend_in_doubt)
     with reading(world.database) as session:
         return find_run(session, run_id)
 
 
-def transport_of(world: World, run_id: int) -> Transport:
+def transport_of(world: World, run_id: int) -> Transport | Smtp:
     """The transport of the run's campaign. Raises RunUnknown, SettingsInvalid."""
     with reading(world.database) as session:
         return make_transport(campaign_of(session, find_run(session, run_id)).transport, world.settings)
+
+
+def send(
+    world: World,
+    run_id: int,
+    *,
+    executor: Executor | None = None,
+    senders: int = 0,
+    progress: Progress | None = None,
+    resend_in_doubt: bool = False,
+) -> dict[str, int]:
+    """Send a planned run as its campaign and the settings say. Returns the totals by state.
+
+    executor: where shards run; without one a run by SMTP goes through a process for each core, or `senders`, and
+    whatever is small or stays on this machine through this process. Raises what `deliver.send_run` does.
+    """
+    transport = transport_of(world, run_id)
+    with reading(world.database) as session:
+        name = campaign_of(session, find_run(session, run_id)).transport
+        counts = ledger.totals(session, run_id)
+    count = senders or world.settings.senders or os.cpu_count() or 1
+    waiting = sum(counts.get(state, 0) for state in ledger.OPEN)
+    manner = manner_of(name, world.settings, world.secrets)
+    if executor is None and (count == 1 or waiting <= ALONE or not isinstance(transport, Smtp)):
+        return deliver.send_run(
+            world.database,
+            run_id,
+            transport,
+            clock=world.clock,
+            manner=manner,
+            progress=progress,
+            resend_in_doubt=resend_in_doubt,
+        )
+    patience = Patience(time.sleep)
+    deliver.begin(world.database, run_id, now=world.clock(), resend_in_doubt=resend_in_doubt)
+    try:
+        died, before = False, -1
+        for _ in range(ROUNDS):
+            deliver.recover(world.database, run_id, transport, now=world.clock())  # what a dead shard had claimed
+            waiting = _due(world, run_id)
+            if not waiting or (waiting == before and not died):  # in whose night it is wait on
+                break
+            died, before = _one_round(world, run_id, executor, count, progress), waiting
+    finally:
+        deliver.end(world.database, run_id, patience, now=world.clock())
+    with reading(world.database) as session:
+        return ledger.totals(session, run_id)
+
+
+def send_shard(workspace: str, run_id: int, clock: Callable[[], datetime]) -> str:
+    """Send until nothing is due, beside others who do the same: what an executor calls. Returns who it was."""
+    world = open_world(Path(workspace), clock)
+    try:
+        with reading(world.database) as session:
+            name = campaign_of(session, find_run(session, run_id)).transport
+        manner = manner_of(name, world.settings, world.secrets)
+        with transport_of(world, run_id) as transport:
+            deliver.send_share(
+                world.database, run_id, transport, clock=clock, manner=manner, patience=Patience(time.sleep)
+            )
+        return leases.this_process()
+    finally:
+        world.close()
+
+
+def _one_round(world: World, run_id: int, executor: Executor | None, count: int, progress: Progress | None) -> bool:
+    """Run shards until all have ended. Returns whether one of them died, so that another round may be needed."""
+    own = None
+    if executor is None:
+        executor = own = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    try:
+        shards = [
+            executor.submit(send_shard, str(world.settings.workspace.resolve()), run_id, world.clock)
+            for _ in range(count)
+        ]
+        waiting: Sequence[Future[str]] = shards
+        while waiting:
+            waiting = list(wait(waiting, timeout=1).not_done)
+            _say_that_we_live(world, run_id, progress)
+    except BrokenExecutor:
+        return True
+    finally:
+        if own is not None:
+            own.shutdown(wait=True, cancel_futures=True)
+    died = False
+    for shard in shards:
+        error = shard.exception()
+        if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":  # the latter is Dask's
+            died = True
+        elif error is not None:
+            raise error
+    return died
+
+
+def _say_that_we_live(world: World, run_id: int, progress: Progress | None) -> None:
+    with writing(world.database) as session:
+        leases.renew(session, run_id, now=world.clock())
+        if progress:
+            progress(*deliver.done_of(session, run_id))
+
+
+def _due(world: World, run_id: int) -> int:
+    with reading(world.database) as session:
+        return ledger.due(session, run_id, now=world.clock())

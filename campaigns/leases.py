@@ -2,13 +2,15 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, select, update
 from sqlmodel import Session, col
 
-from campaigns.models import Run, RunState
+from campaigns.models import Run, RunState, Sender
+from subscribers.database import insert_new
 
 SILENT_AFTER = timedelta(minutes=2)  # a sender renews its lease every few seconds; SMTP replies may take longer
 
@@ -55,6 +57,21 @@ def renew(session: Session, run_id: int, *, now: datetime) -> None:
     """Say that we are still at it; commits."""
     session.execute(update(Run).where(col(Run.id) == run_id).values(alive_at=now))
     session.commit()
+
+
+def still_here(session: Session, *, now: datetime) -> None:
+    """Say that this process, which claims messages, is alive. The caller commits."""
+    owner = this_process()
+    renewed = session.execute(update(Sender).where(col(Sender.owner) == owner).values(alive_at=now))
+    if not renewed.rowcount:  # type: ignore[attr-defined]
+        insert_new(session, Sender, [{"owner": owner, "alive_at": now}])
+
+
+def gone(session: Session, owners: Iterable[str], *, now: datetime) -> list[str]:
+    """Those of these senders who cannot be working any more."""
+    seen = {sender.owner: sender.alive_at for sender in session.scalars(select(Sender))}
+    long_ago = now - 2 * SILENT_AFTER
+    return [owner for owner in owners if is_gone(owner, seen.get(owner, long_ago), now=now)]
 
 
 def _started(pid: int) -> str:

@@ -1,87 +1,153 @@
 """The state machine of a Message: every move is one function here or in `campaigns.handover`, and each commits.
 
-planned ─ claim ─► claimed ─ begin_handover ─► handing_over ─ settle ─► accepted | deferred | failed
-                      │                             │
-                      └► suppressed                 └ (we died) ─► in_doubt
+planned ─ claim ─► claimed ─ begin ─► handing_over ─ settle ─► accepted | deferred | failed
+   ▲                  │                    │                                 │
+   └──── release ─────┴► suppressed        └ (its sender died) ─► in_doubt   └ claim, once due
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import CursorResult, Row, func, insert, select, text, update
 from sqlmodel import Session, col
 
-from campaigns.handover import ATTEMPT, SETTLE
-from campaigns.models import Message, MessageState
-from subscribers.models import UtcDateTime
+from campaigns.models import Attempt, Message, MessageState, Run, RunState
 
-# Once or twice a mail, so as text: building the same statement from columns takes longer than running it.
-_MOVE = text("UPDATE message SET state = :after, reason = :reason WHERE id = :id AND state = :before")
-_SETTLE = text(SETTLE)
-_ATTEMPT = text(ATTEMPT).bindparams(bindparam("at", type_=UtcDateTime))
 CLAIMABLE = (MessageState.PLANNED, MessageState.DEFERRED)
-OPEN = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.HANDING_OVER)
+OPEN = (*CLAIMABLE, MessageState.CLAIMED, MessageState.HANDING_OVER)
+"""States in which a message waits for something: a run is finished when none of its messages is in one."""
+_FROZEN = ("id", "key", "address", "given_name", "language", "banner", "picks", "message_id", "token", "sha256")
+_COLUMNS = (*_FROZEN, "domain", "attempts")
+_RELEASE = text(
+    "UPDATE message SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'planned' END, claimed_by = '' "
+    "WHERE run_id = :run AND claimed_by = :owner AND state = 'claimed'"
+)
 
 
 def claim(
-    session: Session, run_id: int, owner: str, count: int, *, again: Sequence[MessageState]
-) -> list[Row[*tuple[object, ...]]]:
-    """planned → claimed, for up to `count` messages in the order of their ids. Returns what a letter is made from.
+    session: Session,
+    run_id: int,
+    owner: str,
+    count: int,
+    *,
+    now: datetime,
+    quiet: Collection[str] = (),
+    busy: Collection[str] = (),
+) -> Sequence[Row[*tuple[object, ...]]]:
+    """planned or deferred → claimed, for up to `count` messages that are due. Returns what a letter is made from.
 
-    again: further states to take messages from, such as `deferred` at the first pass of a resumed run.
+    quiet: time zones in which nobody gets a mail now. busy: domains that have as much as they may for the moment. The
+    caller commits.
     """
-    wanted = (
-        select(col(Message.id))
-        .where(col(Message.run_id) == run_id, col(Message.state).in_([MessageState.PLANNED, *again]))
-        .order_by(col(Message.id))
-        .limit(count)
-        .with_for_update(skip_locked=True)  # on PostgreSQL two senders take different rows; SQLite has one writer
-    )
-    ids = list(session.scalars(wanted))
+    ids = list[int]()
+    for state in CLAIMABLE:  # one after the other: with both at once SQLite sorts the whole run for each claim
+        if len(ids) < count:
+            wanted = (
+                select(col(Message.id))
+                .where(col(Message.run_id) == run_id, col(Message.state) == state, col(Message.due_at) <= now)
+                .where(col(Message.time_zone).not_in(quiet) if quiet else text("1 = 1"))
+                .where(col(Message.domain).not_in(busy) if busy else text("1 = 1"))
+                .order_by(col(Message.due_at), col(Message.id))
+                .limit(count - len(ids))
+                .with_for_update(
+                    skip_locked=True
+                )  # on PostgreSQL two senders take different rows; SQLite has one writer
+            )
+            ids += [number for number in session.scalars(wanted) if number is not None]
+    if not ids:
+        return []
     session.execute(
         update(Message).where(col(Message.id).in_(ids)).values(state=MessageState.CLAIMED, claimed_by=owner)
     )
-    columns = ("id", "key", "address", "given_name", "language", "banner", "picks", "message_id", "token", "sha256")
-    rows = session.execute(
-        select(*(getattr(Message, name) for name in columns)).where(col(Message.id).in_(ids)).order_by(col(Message.id))
+    return _frozen(session, ids)
+
+
+def claimed_before(
+    session: Session, run_id: int, owner: str, *, but: Collection[int]
+) -> Sequence[Row[*tuple[object, ...]]]:
+    """What this sender has claimed without knowing it, since the answer to its commit was lost. but: what it knows."""
+    mine = col(Message.run_id) == run_id, col(Message.claimed_by) == owner, col(Message.state) == MessageState.CLAIMED
+    ids = set(session.scalars(select(col(Message.id)).where(*mine))) - set(but)
+    return _frozen(session, [number for number in ids if number is not None]) if ids else []
+
+
+def release(session: Session, run_id: int, owner: str) -> None:
+    """claimed → what it was before, for what this sender claimed and did not begin to hand over. The caller commits."""
+    session.execute(_RELEASE, {"run": run_id, "owner": owner})
+
+
+def _frozen(session: Session, ids: Sequence[int]) -> Sequence[Row[*tuple[object, ...]]]:
+    """The rows that letters are made from, in the order in which they are due."""
+    return session.execute(
+        select(*(getattr(Message, name) for name in _COLUMNS))
+        .where(col(Message.id).in_(ids))
+        .order_by(col(Message.due_at), col(Message.id))
     ).all()
+
+
+def owners(session: Session, run_id: int) -> list[str]:
+    """Who holds messages of this run."""
+    held = (MessageState.CLAIMED, MessageState.HANDING_OVER)
+    query = select(col(Message.claimed_by)).where(col(Message.run_id) == run_id, col(Message.state).in_(held))
+    return list(session.scalars(query.distinct()))
+
+
+def handed_over_by(session: Session, run_id: int, owner: str) -> list[tuple[int, str]]:
+    """(id, Message-ID) of what a dead sender was handing over, which the caller must settle one by one."""
+    handing = select(col(Message.id), col(Message.message_id)).where(
+        col(Message.run_id) == run_id,
+        col(Message.claimed_by) == owner,
+        col(Message.state) == MessageState.HANDING_OVER,
+    )
+    return [(number, message_id) for number, message_id in session.execute(handing) if number is not None]
+
+
+def recover(session: Session, message_id: int, arrived: bool | None, *, at: datetime) -> None:
+    """handing_over → accepted, planned or in_doubt, for a message of a dead sender; commits.
+
+    arrived: what the transport knows of it; None when it cannot know. One in doubt stays its sender's: if that one
+    lives after all, it says what became of it.
+    """
+    outcomes: dict[bool | None, dict[str, Any]] = {
+        None: {"state": MessageState.IN_DOUBT, "reason": "the sender died while handing it over"},
+        True: {"state": MessageState.ACCEPTED, "reason": "", "claimed_by": "", "attempts": Message.attempts + 1},
+        False: {"state": MessageState.PLANNED, "reason": "", "claimed_by": ""},
+    }
+    settled = outcomes[arrived]
+    moved = session.execute(
+        update(Message)
+        .where(col(Message.id) == message_id, col(Message.state) == MessageState.HANDING_OVER)
+        .values(**settled)
+    )
+    if arrived and isinstance(moved, CursorResult) and moved.rowcount:
+        reply = "found at the transport after a crash"
+        entry = {"message_id": message_id, "at": at, "outcome": MessageState.ACCEPTED, "reply": reply}
+        session.execute(insert(Attempt), [entry])
     session.commit()
-    return list(rows)
 
 
-def settle(session: Session, message_id: int, state: MessageState, reply: str, *, at: datetime) -> None:
-    """handing_over or claimed → accepted, deferred or failed, of what an earlier sender left. Commits."""
-    reason = "" if state is MessageState.ACCEPTED else reply[:200]
-    session.connection().execute(_SETTLE, {"id": message_id, "state": state, "reason": reason})
-    session.connection().execute(_ATTEMPT, {"id": message_id, "at": at, "outcome": state, "reply": reply[:1000]})
+def resend_in_doubt(session: Session, run_id: int, *, now: datetime) -> int:
+    """in_doubt → planned: they go out once more, with the same Message-ID and bytes; returns how many. Commits."""
+    result = session.execute(
+        update(Message)
+        .where(col(Message.run_id) == run_id, col(Message.state) == MessageState.IN_DOUBT)
+        .values(state=MessageState.PLANNED, reason="", claimed_by="", due_at=now)
+    )
+    if result.rowcount:  # type: ignore[attr-defined]
+        finished = update(Run).where(col(Run.id) == run_id, col(Run.state) == RunState.FINISHED)
+        session.execute(finished.values(state=RunState.SENDING))
     session.commit()
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-def release(session: Session, message_id: int) -> None:
-    """claimed or handing_over → planned: certainly not handed over, to be tried again. Commits."""
-    session.connection().execute(_SETTLE, {"id": message_id, "state": MessageState.PLANNED, "reason": ""})
-    session.commit()
-
-
-def doubt(session: Session, message_id: int, reason: str) -> None:
-    """handing_over → in_doubt: nobody can know whether it arrived. Commits."""
-    _move(session, message_id, MessageState.HANDING_OVER, MessageState.IN_DOUBT, reason[:200])
-    session.commit()
-
-
-def left_by_the_dead(session: Session, run_id: int) -> list[tuple[int, str]]:
-    """claimed → planned for a run whose sender is gone; commits. Returns (id, Message-ID) of those it was handing
-    over, which the caller must settle one by one."""
+def give_up(session: Session, run_id: int, reason: str) -> None:
+    """planned or deferred → skipped, for a run that was cancelled: nobody stays without an end. The caller commits."""
     session.execute(
         update(Message)
-        .where(col(Message.run_id) == run_id, col(Message.state) == MessageState.CLAIMED)
-        .values(state=MessageState.PLANNED, claimed_by="")
+        .where(col(Message.run_id) == run_id, col(Message.state).in_(CLAIMABLE))
+        .values(state=MessageState.SKIPPED, reason=reason, claimed_by="")
     )
-    session.commit()
-    handing = select(col(Message.id), col(Message.message_id)).where(
-        col(Message.run_id) == run_id, col(Message.state) == MessageState.HANDING_OVER
-    )
-    return [(identity, message_id) for identity, message_id in session.execute(handing) if identity is not None]
 
 
 def totals(session: Session, run_id: int) -> dict[str, int]:
@@ -100,5 +166,26 @@ def reasons(session: Session, run_id: int, state: MessageState) -> dict[str, int
     return {row[0]: row[1] for row in session.execute(counted)}
 
 
-def _move(session: Session, message_id: int, before: MessageState, after: MessageState, reason: str) -> None:
-    session.connection().execute(_MOVE, {"id": message_id, "before": before, "after": after, "reason": reason})
+def in_doubt(session: Session, run_id: int) -> list[tuple[str, str]]:
+    """(address, Message-ID) of everybody of whom nobody can know whether they got it, for looking it up elsewhere."""
+    doubted = select(col(Message.address), col(Message.message_id)).where(
+        col(Message.run_id) == run_id, col(Message.state) == MessageState.IN_DOUBT
+    )
+    return [(address, message_id) for address, message_id in session.execute(doubted.order_by(col(Message.id)))]
+
+
+def due(session: Session, run_id: int, *, now: datetime) -> int:
+    """How many messages wait for nothing but a sender, or for the night to end."""
+    waiting = select(func.count()).where(
+        col(Message.run_id) == run_id, col(Message.state).in_(CLAIMABLE), col(Message.due_at) <= now
+    )
+    return int(session.scalar(waiting) or 0)
+
+
+def next_due(session: Session, run_id: int) -> datetime | None:
+    """When the next message that waits for a time may go out; None when none waits."""
+    waiting = select(func.min(col(Message.due_at))).where(
+        col(Message.run_id) == run_id, col(Message.state).in_(CLAIMABLE)
+    )
+    found: datetime | None = session.execute(waiting).scalar()
+    return found

@@ -1,4 +1,4 @@
-"""The tables of this room: Campaign, Run, Message, Attempt, Bounce, Pace, Frozen."""
+"""The tables of this room: Campaign, Run, Message, Attempt, Bounce, Sender, Pace, Frozen."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -131,10 +131,13 @@ class Message(SQLModel, table=True):
     them (`campaigns.reasons`). banner: the label of the banner that suits the person. token: of the
     unsubscribe link, so that a rotated signing key changes no frozen mail.
     sha256: of the whole message as bytes. time_zone: the person's, for quiet hours. domain: of the address. attempts:
-    how often it was offered to the other side. due_at: not before; empty for at once.
+    how often it was offered to the other side. due_at: not before; empty only for who gets nothing.
     """
 
-    __table_args__ = (UniqueConstraint("run_id", "subscriber_id"), Index("ix_message_state", "run_id", "state"))
+    __table_args__ = (
+        UniqueConstraint("run_id", "subscriber_id"),
+        Index("ix_message_state", "run_id", "state", "due_at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
@@ -182,6 +185,14 @@ class Bounce(SQLModel, table=True):
     kind: str = Field(max_length=16)
     status: str = Field(max_length=16)
     detail: str = Field(max_length=1000)
+
+
+class Sender(SQLModel, table=True):
+    """A process that claims messages. It renews alive_at every few seconds: rows it claimed are taken back when it is
+    gone."""
+
+    owner: str = Field(primary_key=True, max_length=100)
+    alive_at: datetime = utc_column()
 
 
 class Pace(SQLModel, table=True):

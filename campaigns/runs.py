@@ -1,13 +1,13 @@
-"""A run's own life: begun once for each occurrence, found, given up, taken over from the dead."""
+"""A run's own life: begun once for each occurrence, found, decided on, given up, taken over from the dead."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlmodel import Session, col
 
-from campaigns import leases
+from campaigns import leases, ledger
 from campaigns.errors import RunUnknown, WrongState
-from campaigns.models import Campaign, Message, Run, RunState
+from campaigns.models import Campaign, CampaignState, Message, Run, RunState
 from subscribers.secrets import Secrets
 
 RETRY_AFTER = timedelta(minutes=15)
@@ -67,17 +67,57 @@ def abandon(session: Session, run_id: int) -> None:
     session.commit()
 
 
-def unfinished(session: Session, *, now: datetime) -> list[int]:
-    """Unattended runs to go on with: not finished, and nobody living works on them.
+def decide(session: Session, run_id: int, go: bool, *, now: datetime) -> Run:
+    """asking → planning, as of now and by whichever scheduler looks next, or → cancelled; commits.
 
-    A run that stopped by itself (a broken template, the mail server away, mails deferred) waits 15 minutes.
+    Raises RunUnknown, and WrongState when it does not ask, or nothing of its campaign may go out.
+    """
+    run = find_run(session, run_id)
+    campaign = campaign_of(session, run)
+    if run.state != RunState.ASKING:
+        raise WrongState(f"run {run_id} is {run.state}; only a run that is asking waits for a decision")
+    if go and campaign.state in (CampaignState.PAUSED, CampaignState.CANCELLED):
+        mend = "resume it first" if campaign.state == CampaignState.PAUSED else "nothing of it is sent any more"
+        raise WrongState(f"campaign {campaign.name} is {campaign.state}; {mend}")
+    values = {"state": RunState.PLANNING, "planned_at": now, "alive_at": now - RETRY_AFTER, "stopped_because": ""}
+    if not go:
+        why = f"{run.stopped_because.partition('; ')[0]}; it was decided on {now:%Y-%m-%d %H:%M} UTC not to send it"
+        values = {"state": RunState.CANCELLED, "stopped_because": why}
+    asking = update(Run).where(col(Run.id) == run_id, col(Run.state) == RunState.ASKING)
+    decided = session.execute(asking.values(**values).execution_options(synchronize_session=False))
+    session.commit()
+    session.refresh(run)
+    if not isinstance(decided, CursorResult) or decided.rowcount != 1:
+        raise WrongState(f"run {run_id} is {run.state}: somebody else decided at this very moment")
+    return run
+
+
+def unfinished(session: Session, *, now: datetime, idle: bool = False) -> list[int]:
+    """Unattended runs to go on with: not finished, and nobody living works on them. The oldest first.
+
+    At once when whoever worked on it is dead. One that was given back waits until the first of its messages is due,
+    or for 15 minutes when it stopped by itself with messages that were due: a broken template, the mail server away.
+    Paused, asking, cancelled and finished runs are left alone, and so are plans that must not be sent.
+    idle: this process works on none, so one in its name was left so when the database failed, and is free.
     """
     states = [RunState.PLANNING, RunState.PLANNED, RunState.SENDING]
-    waiting = select(Run).where(col(Run.state).in_(states), col(Run.unattended)).order_by(col(Run.id))
-    return [run.id for run in session.scalars(waiting) if run.id is not None and _may_go_on(run, now)]
+    waiting = select(Run).where(col(Run.state).in_(states), col(Run.unattended), col(Run.errors) == 0)
+    waiting = waiting.order_by(col(Run.id))
+    found = session.scalars(waiting).all()
+    return [run.id for run in found if run.id is not None and may_go_on(session, run, now=now, idle=idle)]
 
 
-def _may_go_on(run: Run, now: datetime) -> bool:
-    if not run.owner:  # given back by somebody who could not go on
-        return now - run.alive_at >= RETRY_AFTER
-    return leases.is_gone(run.owner, run.alive_at, now=now)
+def may_go_on(session: Session, run: Run, *, now: datetime, idle: bool = False) -> bool:
+    """Whether it is time for a scheduler to take up this run, as `unfinished` says."""
+    if run.owner:
+        return (idle and run.owner == leases.this_process()) or leases.is_gone(run.owner, run.alive_at, now=now)
+    assert run.id is not None  # it came from the database
+    due = None if run.state == RunState.PLANNING else ledger.next_due(session, run.id)  # half a plan is none
+    return now >= (due if due and due > run.alive_at else run.alive_at + RETRY_AFTER)
+
+
+def let_go(session: Session, run_id: int, *, now: datetime) -> None:
+    """Give the run back if it is still ours after it could not be taken further; commits."""
+    mine = update(Run).where(col(Run.id) == run_id, col(Run.owner) == leases.this_process())
+    session.execute(mine.values(owner="", alive_at=now))
+    session.commit()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -19,9 +20,10 @@ from subscribers.models import Subscriber
 class Status:
     """A run in numbers. heroes: how many mails each hero product is in, by title, the commonest first.
 
-    errors: findings that keep the run from being sent; worst: the commonest of them. rules: what each rule for picks
-    removed or moved: products taken off the shelf, pairs of a person and a product that would have been picked, people
-    whose picks were changed.
+    errors: findings that keep the run from being sent; worst: the commonest of them. stopped_because: why it is paused,
+    asking or cancelled. next_try: when the first of those that were put off is tried again, in UTC. rules: what each
+    rule for picks removed or moved: products taken off the shelf, pairs of a person and a product that would have been
+    picked, people whose picks were changed.
     """
 
     run: int
@@ -34,6 +36,8 @@ class Status:
     heroes: list[tuple[str, int]]
     errors: int
     worst: str
+    stopped_because: str
+    next_try: datetime | None
     rules: dict[str, dict[str, int]]
 
     @property
@@ -52,6 +56,8 @@ class Status:
             "skipped": self.skipped,
             "errors": self.errors,
             "worst": self.worst,
+            "stopped_because": self.stopped_because,
+            "next_try": self.next_try.isoformat() if self.next_try else None,
             "rules": self.rules,
             "different_heroes": self.different_heroes,
             "commonest_hero": {"title": self.heroes[0][0], "mails": self.heroes[0][1]} if self.heroes else None,
@@ -98,5 +104,7 @@ def status_of(session: Session, run_id: int) -> Status:
         heroes=heroes[:10],
         errors=run.errors,
         worst=run.worst,
+        stopped_because=run.stopped_because,
+        next_try=ledger.next_due(session, run_id) if totals.get(MessageState.DEFERRED) else None,
         rules=json.loads(run.rule_counts),
     )

@@ -1,25 +1,35 @@
 """How a message leaves the house: into a Maildir (the outbox, the default), to a mail server, or into memory.
 
-A new transport is a class with these five methods; CONTRIBUTING.md walks through one.
+A new transport is a class with the five methods of `Transport`; CONTRIBUTING.md walks through one.
 """
 
 import hashlib
 import os
 import re
-import smtplib
-import socket
-import ssl
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
+from campaigns import milestones
 from campaigns.errors import SettingsInvalid, TransportUnavailable
 from campaigns.mime import Envelope
 from campaigns.settings import Settings
 
-REPLY_SECONDS = 600  # RFC 5321 section 4.5.3.2.6: the server may still be accepting
+if TYPE_CHECKING:
+    from campaigns.smtp.pool import Smtp
+
 TRANSPORTS = ("outbox", "smtp")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Outgoing(NamedTuple):
+    """A message that may leave now. id: of its row in the ledger."""
+
+    id: int
+    message_id: str
+    envelope: Envelope
+    message: bytes
+    attempts: int
 
 
 class Refused(Exception):
@@ -59,6 +69,88 @@ class Transport(Protocol):
 
     def arrived(self, message_id: str) -> bool | None:
         """Whether a message handed over before a crash arrived; None when this transport cannot know."""
+
+
+class Feed(Protocol):
+    """Where messages come from."""
+
+    def take(self) -> Outgoing | None:
+        """The next message that may leave now, or None."""
+
+    def wait(self) -> float | None:
+        """Seconds until `take` may give something, 0.0 when it does now; None when it will not any more."""
+
+    def tend(self) -> None:
+        """Called often: tells others that we are alive, and sees whether the run was paused or cancelled."""
+
+
+class Gate(Protocol):
+    """Where it is decided and written down what becomes of them. Nothing leaves before `begin` allowed it."""
+
+    @property
+    def unwritten(self) -> int:
+        """How many results wait for the next commit."""
+
+    def begin(self, group: Sequence[Outgoing]) -> Collection[int]:
+        """Commit that these are handed over now; returns the ids of those that may be."""
+
+    def accepted(self, outgoing: Outgoing, reply: str) -> None:
+        """The other side has it."""
+
+    def refused(self, outgoing: Outgoing, reply: str, *, permanent: bool | None = None) -> None:
+        """The other side said no. permanent: by the reply's first digit where it is not said."""
+
+    def dropped(self, outgoing: Outgoing, reason: str) -> None:
+        """The connection broke before the end of the message: it certainly did not arrive."""
+
+    def lost(self, outgoing: Outgoing, reason: str) -> None:
+        """The connection broke behind the end of the message: nobody can know."""
+
+    def flush(self) -> None:
+        """Commit what is unwritten."""
+
+
+def one_by_one(transport: Transport, feed: Feed, gate: Gate, *, together: int = 1) -> None:
+    """Send what the feed gives through a transport that takes one message at a time.
+
+    together: how many share a commit; more than one only where the transport remembers what arrived.
+    """
+    while True:
+        group = list[Outgoing]()
+        while len(group) < together and (outgoing := feed.take()) is not None:
+            try:
+                transport.offer(outgoing.envelope)
+            except Refused as refusal:
+                gate.refused(outgoing, refusal.reply, permanent=refusal.permanent)
+            else:
+                milestones.reached("offered")
+                group.append(outgoing)
+        if not group and feed.wait() is None:
+            return
+        allowed = gate.begin(group) if group else ()
+        for outgoing in group:
+            if outgoing.id in allowed:
+                _hand_over(transport, outgoing, gate)
+            else:
+                transport.withdraw()
+        if not transport.remembers:
+            gate.flush()  # each moment in between is one in which nobody would know
+        feed.tend()
+
+
+def _hand_over(transport: Transport, outgoing: Outgoing, gate: Gate) -> None:
+    try:
+        reply = transport.hand_over(outgoing.message, outgoing.message_id)
+    except Refused as refusal:
+        gate.refused(outgoing, refusal.reply, permanent=refusal.permanent)
+    except InDoubt as doubt:
+        gate.lost(outgoing, str(doubt))
+    except TransportUnavailable as error:
+        gate.dropped(outgoing, str(error))
+        raise
+    else:
+        milestones.reached("replied")
+        gate.accepted(outgoing, reply)
 
 
 class Outbox:
@@ -153,134 +245,10 @@ class Memory:
         return message_id in self._ids
 
 
-class Smtp:
-    """One connection to a mail server, reused for every message."""
-
-    remembers = False
-
-    def __init__(self, settings: Settings) -> None:
-        if not settings.smtp_host:
-            raise SettingsInvalid("set smtp_host in handpicked.toml to send by SMTP")
-        on_this_machine = settings.smtp_host in _LOOPBACK
-        if settings.smtp_security == "none" and not on_this_machine:
-            raise SettingsInvalid("smtp_security = none is only for a server on this machine; use starttls or tls")
-        if not settings.public_url.startswith("https://") and not on_this_machine:
-            raise SettingsInvalid("set public_url to an https:// address: unsubscribe links must work (RFC 8058)")
-        self._settings = settings
-        self._connection: smtplib.SMTP | None = None
-
-    def __enter__(self) -> Self:
-        self._connection = self._connect()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
-    def offer(self, envelope: Envelope) -> None:
-        """MAIL and RCPT, on a fresh connection if the old one was dropped meanwhile."""
-        try:
-            self._offer(envelope)
-        except (smtplib.SMTPServerDisconnected, ConnectionError):
-            self._close()
-            self._connection = self._connect()
-            try:
-                self._offer(envelope)
-            except (smtplib.SMTPException, OSError) as error:
-                raise self._unavailable(error) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise self._unavailable(error) from error
-
-    def withdraw(self) -> None:
-        try:
-            self._open().rset()
-        except (smtplib.SMTPException, OSError):
-            self._close()  # the offer went with the connection; the next one connects anew
-
-    def hand_over(self, message: bytes, message_id: str) -> str:
-        """DATA. Until the final dot is out nothing can have been accepted; after it only the reply tells."""
-        connection = self._open()
-        try:
-            code, reply = connection.docmd("DATA")
-            if code == 354:
-                body = re.sub(rb"(?m)^\.", b"..", message)
-                connection.send(body if body.endswith(b"\r\n") else body + b"\r\n")
-        except (smtplib.SMTPException, OSError) as error:
-            self._close()
-            raise self._unavailable(error) from error
-        if code != 354:
-            raise self._refused(code, reply)
-        try:
-            connection.send(b".\r\n")
-            code, reply = connection.getreply()
-        except (smtplib.SMTPException, OSError) as error:
-            self._close()
-            raise InDoubt(f"the connection broke before the final reply: {error}") from error
-        if code != 250:
-            raise self._refused(code, reply)
-        return f"{code} {reply.decode('utf-8', 'replace')}"
-
-    def arrived(self, message_id: str) -> bool | None:
-        return None
-
-    def _offer(self, envelope: Envelope) -> None:
-        connection = self._open()
-        options = [] if (envelope.sender + envelope.recipient).isascii() else ["SMTPUTF8"]
-        for code, reply in (connection.mail(envelope.sender, options), connection.rcpt(envelope.recipient)):
-            if code == 421:
-                raise smtplib.SMTPServerDisconnected(reply.decode("utf-8", "replace"))
-            if code not in (250, 251):
-                connection.rset()
-                raise self._refused(code, reply)
-
-    def _open(self) -> smtplib.SMTP:
-        if self._connection is None:
-            self._connection = self._connect()
-        return self._connection
-
-    def _connect(self) -> smtplib.SMTP:
-        settings = self._settings
-        context = ssl.create_default_context()
-        try:
-            if settings.smtp_security == "tls":
-                connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                    settings.smtp_host, settings.smtp_port, timeout=REPLY_SECONDS, context=context
-                )
-            else:
-                connection = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=REPLY_SECONDS)
-                if settings.smtp_security == "starttls":
-                    connection.starttls(context=context)
-            connection.ehlo_or_helo_if_needed()
-            if settings.smtp_username:
-                connection.login(settings.smtp_username, settings.smtp_password.get_secret_value())
-        except (smtplib.SMTPException, OSError) as error:
-            raise self._unavailable(error) from error
-        assert connection.sock is not None  # connected
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _unavailable(self, error: Exception) -> TransportUnavailable:
-        self._close()
-        where = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
-        if isinstance(error, smtplib.SMTPResponseException):
-            reply = f"{error.smtp_code} {error.smtp_error!r}"
-        else:
-            reply = str(error) or type(error).__name__
-        return TransportUnavailable(f"the mail server {where} cannot be used now: {reply}; what is left stays planned")
-
-    @staticmethod
-    def _refused(code: int, reply: bytes) -> Refused:
-        return Refused(f"{code} {reply.decode('utf-8', 'replace')}", permanent=code >= 500)
-
-
-def make_transport(name: str, settings: Settings) -> Transport:
+def make_transport(name: str, settings: Settings) -> "Transport | Smtp":
     """The transport of this name. Raises SettingsInvalid."""
+    from campaigns.smtp.pool import Smtp
+
     if name == "outbox":
         return Outbox(settings.outbox)
     if name == "smtp":

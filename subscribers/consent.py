@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import select, text, update
 from sqlmodel import Session, col
 
-from subscribers.database import insert_new
+from subscribers.database import insert_new, insert_rows
 from subscribers.models import Consent, Purpose, Subscriber, Suppression
 
 _COLUMNS = {Purpose.MAIL: "may_mail", Purpose.PERSONALISE: "may_personalise", Purpose.TRACK: "may_track"}
 
 # Asked once a mail, so as text: building it from columns takes longer than running it.
 ALLOWS_MAIL = (
-    "EXISTS (SELECT 1 FROM subscriber WHERE subscriber.key = :key AND subscriber.may_mail) "
-    "AND NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.key = :key)"
+    "EXISTS (SELECT 1 FROM subscriber WHERE subscriber.key = {key} AND subscriber.may_mail) "
+    "AND NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.key = {key})"
 )
 """The rule itself as SQL, for a statement that must not be true a moment later: on the roster, consent given, not
-suppressed. :key is the person's."""
-_MAY_MAIL = text(f"SELECT 1 WHERE {ALLOWS_MAIL}")
+suppressed. {key} is the column or parameter with the person's key."""
+_MAY_MAIL = text(f"SELECT 1 WHERE {ALLOWS_MAIL.format(key=':key')}")
 
 
 def record(
@@ -30,7 +30,10 @@ def record(
     how: str,
     wording: str = "",
 ) -> None:
-    """Append one entry per answer and bring the person's `may_…` columns in line. The caller commits."""
+    """Append one entry per answer and bring the person's `may_…` columns in line. The caller commits.
+
+    The columns first: whoever answers at the same moment waits for that row, so entries and columns end up the same.
+    """
     entries = [
         {
             "subscriber_id": subscriber_id,
@@ -44,14 +47,15 @@ def record(
     ]
     if not entries:
         return
-    session.execute(insert(Consent), entries)
     columns = {_COLUMNS[purpose]: granted for purpose, granted in answers.items()}
     session.execute(update(Subscriber).where(col(Subscriber.id) == subscriber_id).values(**columns))
+    insert_rows(session, Consent, entries)
 
 
-def suppress(session: Session, key: str, *, at: datetime, reason: str) -> None:
-    """Never mail this address again, whatever is imported later. Twice is once. The caller commits."""
-    insert_new(session, Suppression, [{"key": key, "reason": reason, "at": at}])
+def suppress(session: Session, key: str, *, at: datetime, reason: str) -> bool:
+    """Never mail this address again, whatever is imported later. Twice is once: False the second time. The caller
+    commits."""
+    return bool(insert_new(session, Suppression, [{"key": key, "reason": reason[:200], "at": at}]))
 
 
 def opt_out(session: Session, key: str, *, at: datetime, how: str) -> bool:
@@ -60,16 +64,14 @@ def opt_out(session: Session, key: str, *, at: datetime, how: str) -> bool:
     Works for a key that is on no roster too: a refusal is kept even of somebody we do not know (any more).
     Returns False when the person had said no before; then nothing is written twice.
     """
-    before = session.execute(select(col(Suppression.id)).where(col(Suppression.key) == key)).first()
-    row = session.execute(
-        select(col(Subscriber.id), col(Subscriber.may_mail)).where(col(Subscriber.key) == key)
-    ).first()
-    if before is None:
-        suppress(session, key, at=at, reason=how)
+    first = suppress(session, key, at=at, reason=how)  # of two at once the second waits here for the first
+    person = select(col(Subscriber.id), col(Subscriber.may_mail)).where(col(Subscriber.key) == key)
+    # locked: what was said a moment ago is seen, and a hand-over that holds the row ends before we say "done"
+    row = session.execute(person.with_for_update(key_share=True)).first()
     if row is not None and row.may_mail:
-        record(session, row.id, {Purpose.MAIL: False}, at=at, how=how)
+        record(session, row.id, {Purpose.MAIL: False}, at=at, how=how[:200])
     session.commit()
-    return before is None
+    return first
 
 
 def is_suppressed(session: Session, key: str) -> bool:

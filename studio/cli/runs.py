@@ -68,11 +68,22 @@ def review(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: As
         raise typer.Exit(1)
 
 
-def send(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+def send(
+    run: RunNumber,
+    resend_in_doubt: Annotated[
+        bool,
+        typer.Option(
+            "--resend-in-doubt",
+            help="Send those again of which nobody can know whether they arrived: same Message-ID, same bytes.",
+        ),
+    ] = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
     """Send a planned run, or go on with one that was interrupted. Nobody gets it twice."""
     world = open_workspace(workspace)
     before = _status(world, run)
-    found = sent(world, run)
+    found = sent(world, run, resend_in_doubt=resend_in_doubt)
     if as_json:
         say_json(found.summary())
     else:
@@ -102,10 +113,21 @@ def run(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_jso
     _exit_by(found)
 
 
-def status(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
+def status(
+    run: RunNumber,
+    in_doubt: Annotated[
+        bool,
+        typer.Option("--in-doubt", help="List those of whom nobody can know whether they got it, with Message-IDs."),
+    ] = False,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
     """What became of a run, in numbers."""
     world = open_workspace(workspace)
     found = _status(world, run)
+    if in_doubt:
+        _say_in_doubt(world, run, as_json=as_json)
+        return
     if as_json:
         say_json(found.summary())
         return
@@ -114,6 +136,23 @@ def status(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE, as_json: As
     for line in rest:
         say(line)
     say(f"  mails: {listed({state.replace('_', ' '): count for state, count in found.messages.items() if count})}")
+    for line in _open_lines(found):
+        say(line)
+
+
+def _say_in_doubt(world: "World", run: int, *, as_json: bool) -> None:
+    from campaigns import ledger
+    from subscribers.database import reading
+
+    with reading(world.database) as session:
+        doubted = ledger.in_doubt(session, run)
+    if as_json:
+        say_json([{"address": address, "message_id": message_id} for address, message_id in doubted])
+        return
+    for address, message_id in doubted:
+        say(f"{address} <{message_id}>")
+    if not doubted:
+        say(f"nobody in run {run} is in doubt")
 
 
 def planned(world: "World", campaign: str) -> "Status":
@@ -145,14 +184,12 @@ def reviewed(world: "World", run: int) -> "Review":
         return review_run(world.database, run, progress=show)
 
 
-def sent(world: "World", run: int) -> "Status":
+def sent(world: "World", run: int, *, resend_in_doubt: bool = False) -> "Status":
     """Send the run through its campaign's transport, with a progress bar."""
-    from campaigns.deliver import send_run
-    from campaigns.execute import transport_of
+    from campaigns.execute import send
 
-    transport = transport_of(world, run)
     with progress("sending") as show:
-        send_run(world.database, run, transport, clock=world.clock, progress=show)
+        send(world, run, progress=show, resend_in_doubt=resend_in_doubt)
     return _status(world, run)
 
 
@@ -217,6 +254,21 @@ def sent_lines(world: "World", status: "Status", *, before: "Status") -> list[st
     others = {state.replace("_", " "): n for state, n in status.messages.items() if n and state != "accepted"}
     if others:
         lines.append(f"  not handed over: {listed(others)}")
+    return [*lines, *_open_lines(status)]
+
+
+def _open_lines(status: "Status") -> list[str]:
+    """Why a run is not at its end, and what to do."""
+    lines = []
+    if status.stopped_because:
+        lines.append(f"  {status.state}: {status.stopped_because}")
+    if status.next_try:
+        lines.append(f"  the next try of those put off: {status.next_try:%Y-%m-%d %H:%M} UTC")
+    if doubted := status.messages["in_doubt"]:
+        lines.append(
+            f"  {doubted:,} may have arrived or not: `handpicked status {status.run} --in-doubt` lists their "
+            f"Message-IDs to look for at the mail server, `handpicked send {status.run} --resend-in-doubt` sends again"
+        )
     return lines
 
 

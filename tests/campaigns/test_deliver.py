@@ -12,7 +12,9 @@ from campaigns.errors import BytesChanged, SettingsInvalid, TransportUnavailable
 from campaigns.handover import Handovers, Settled
 from campaigns.mime import Envelope
 from campaigns.models import MessageState
-from campaigns.transports import InDoubt, Memory, Outbox, Refused, Smtp
+from campaigns.patience import Patience
+from campaigns.smtp.pool import Smtp
+from campaigns.transports import InDoubt, Memory, Outbox, Refused
 from subscribers.database import writing
 
 
@@ -42,6 +44,15 @@ class DyingTransport(Memory):
         reply = super().hand_over(message, message_id)
         self._maybe_die("after data")
         return reply
+
+
+def kill(shop, run, sink, monkeypatch):
+    """Send until the transport dies; a killed process cleans up nothing."""
+    monkeypatch.setattr(deliver, "_end", lambda *_, **__: None)
+    monkeypatch.setattr(deliver, "_give_back", lambda *_: None)
+    with pytest.raises(Killed):
+        shop.send(run, sink)
+    monkeypatch.undo()
 
 
 def states(shop, run):
@@ -92,10 +103,7 @@ def test_a_refusal_wins_until_the_handover_is_committed(shop, when):
 def test_a_sender_that_is_killed_loses_nobody_and_mails_nobody_twice(shop, monkeypatch, step, number):
     run = shop.plan()
     sink = DyingTransport(step, number)
-    monkeypatch.setattr(deliver, "_end", lambda session, run_id, *, now: None)  # a killed process cleans up nothing
-    with pytest.raises(Killed):
-        shop.send(run, sink)
-    monkeypatch.undo()
+    kill(shop, run, sink, monkeypatch)
     assert states(shop, run)["claimed"] > 0
     shop.execute("UPDATE run SET owner = :owner", owner=f"{socket.gethostname()}/0/0")
     shop.send(run, sink)
@@ -110,10 +118,7 @@ def test_what_was_on_the_wire_is_in_doubt_when_the_transport_cannot_know(shop, m
 
     run = shop.plan()
     sink = Forgetful("before data", 3)
-    monkeypatch.setattr(deliver, "_end", lambda session, run_id, *, now: None)
-    with pytest.raises(Killed):
-        shop.send(run, sink)
-    monkeypatch.undo()
+    kill(shop, run, sink, monkeypatch)
     totals = shop.send(run, sink)
     assert totals["in_doubt"] == 1
     assert totals["accepted"] == len(shop.mailable()) - 1
@@ -184,6 +189,8 @@ def test_a_refused_mail_ends_in_its_state_and_the_others_go_on(shop, server, smt
     assert totals[state] == 1
     assert totals["accepted"] == len(shop.mailable()) - 1
     assert shop.query("SELECT reason FROM message WHERE state = :state", state=state) == [(reply,)]
+    assert shop.send(run, Smtp(smtp_settings())) == totals  # not due yet
+    shop.pass_time(minutes=20)
     again = shop.send(run, Smtp(smtp_settings()))
     assert again["accepted"] == len(shop.mailable()) - (state == "failed")
 
@@ -240,28 +247,87 @@ def test_smtp_wants_tls_and_https_outside_this_machine(shop):
         Smtp(settings.model_copy(update={"smtp_security": "tls"}))
 
 
+def claimed(shop, run, owner="me", count=1):
+    with writing(shop.world.database) as session:
+        rows = ledger.claim(session, run, owner, count, now=shop.now)
+        session.commit()
+    return [row.id for row in rows]
+
+
+def handovers(shop, owner="me"):
+    return Handovers(shop.world.database, owner, Patience(lambda seconds: None))
+
+
+def state_of(shop, number):
+    return shop.query("SELECT state FROM message WHERE id = :id", id=number)[0][0]
+
+
 def test_a_message_moves_only_from_the_states_it_may(shop):
     run = shop.plan()
+    shop.execute("UPDATE run SET state = 'sending'")
+    (number,) = claimed(shop, run)
+    with handovers(shop) as moves:
+        assert moves.begin([number]) == {number}
+        assert moves.begin([number]) == set()  # somebody is at it already
+        assert state_of(shop, number) == "handing_over"
+        moves.settle(Settled(number, MessageState.ACCEPTED, "250", shop.now))
+        moves.flush()
+        assert moves.begin([number]) == set()
+        moves.settle(Settled(number, MessageState.FAILED, "550", shop.now))
     with writing(shop.world.database) as session:
-        row = ledger.claim(session, run, "me", 1, again=[])[0]
-        number, key = row.id, row.key
-        ledger.doubt(session, number, "not on the wire yet")
-        assert shop.query("SELECT state FROM message WHERE id = :id", id=number) == [("claimed",)]
-    with Handovers(shop.world.database) as handovers:
-        assert handovers.begin(number, key)
-        assert not handovers.begin(number, key)  # somebody is at it already
-        assert shop.query("SELECT state FROM message WHERE id = :id", id=number) == [("handing_over",)]
-        handovers.settle(Settled(number, MessageState.ACCEPTED, "250", shop.now))
-        assert not handovers.begin(number, key)
-        handovers.settle(Settled(number, MessageState.FAILED, "550", shop.now))
-    with writing(shop.world.database) as session:
-        for move in (
-            lambda: ledger.release(session, number),
-            lambda: ledger.doubt(session, number, "late"),
-            lambda: ledger.settle(session, number, MessageState.FAILED, "550", at=shop.now),
-        ):
-            move()
-            assert shop.query("SELECT state FROM message WHERE id = :id", id=number) == [("accepted",)]
+        ledger.release(session, run, "me")
+        ledger.recover(session, number, None, at=shop.now)
+    assert state_of(shop, number) == "accepted"
+    assert shop.query("SELECT outcome FROM attempt WHERE message_id = :id", id=number) == [("accepted",)]
+
+
+def test_only_who_claimed_a_message_may_hand_it_over(shop):
+    run = shop.plan()
+    shop.execute("UPDATE run SET state = 'sending'")
+    (number,) = claimed(shop, run, "another")
+    with handovers(shop) as moves:
+        assert moves.begin([number]) == set()
+    assert state_of(shop, number) == "claimed"
+
+
+@pytest.mark.parametrize("stopped", ["paused", "cancelled"])
+def test_nothing_is_handed_over_once_its_run_is_stopped(shop, stopped):
+    run = shop.plan()
+    shop.execute("UPDATE run SET state = 'sending'")
+    numbers = claimed(shop, run, count=3)
+    with handovers(shop) as moves:
+        assert moves.begin(numbers[:1]) == {numbers[0]}
+        shop.execute("UPDATE run SET state = :stopped", stopped=stopped)
+        assert moves.begin(numbers[1:]) == set()
+    assert {state_of(shop, number) for number in numbers[1:]} == {"claimed"}
+
+
+def test_a_sender_taken_for_dead_says_what_became_of_its_message(shop):
+    run = shop.plan()
+    shop.execute("UPDATE run SET state = 'sending'")
+    (number,) = claimed(shop, run)
+    with handovers(shop) as moves:
+        moves.begin([number])
+        with writing(shop.world.database) as session:
+            ledger.recover(session, number, None, at=shop.now)
+        assert state_of(shop, number) == "in_doubt"
+        moves.settle(Settled(number, MessageState.ACCEPTED, "250", shop.now))
+    assert state_of(shop, number) == "accepted"
+
+
+def test_what_is_in_doubt_goes_out_again_only_when_asked(shop, server, smtp_settings):
+    run = shop.plan()
+    server.replies["."] = ["drop"]
+    shop.send(run, Smtp(smtp_settings()))
+    doubted = shop.query("SELECT message_id FROM message WHERE state = 'in_doubt'")[0][0]
+    assert shop.send(run, Smtp(smtp_settings()))["in_doubt"] == 1
+    before = len(server.received)
+    totals = shop.send(run, Smtp(smtp_settings()), resend_in_doubt=True)
+    assert totals["accepted"] == len(shop.mailable())
+    assert "in_doubt" not in totals
+    again = server.received[before:]
+    assert [email.message_from_bytes(message)["Message-ID"].strip("<>") for message in again] == [doubted]
+    assert shop.query("SELECT state FROM run WHERE id = :run", run=run) == [("finished",)]
 
 
 def test_every_try_is_written_down(shop, server, smtp_settings):

@@ -19,8 +19,8 @@ OLD_PREHEADER = (
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("message") as batch:
-        batch.add_column(sa.Column("banner", sa.String(200), nullable=False, server_default=sa.text("''")))
+    # not in a batch: that makes the table anew on SQLite, and a table that others refer to cannot be dropped
+    op.add_column("message", sa.Column("banner", sa.String(200), nullable=False, server_default=sa.text("''")))
     campaign = sa.table("campaign", sa.column("subject", sa.String), sa.column("preheader", sa.String))
     for column, old in ((campaign.c.subject, OLD_SUBJECT), (campaign.c.preheader, OLD_PREHEADER)):
         op.execute(campaign.update().where(column == old).values({column.name: ""}))

@@ -1,0 +1,175 @@
+"""Claimed, written, paced: the messages of a run, ready to leave one after the other."""
+
+import hashlib
+import heapq
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlmodel import Session, col
+
+from campaigns import leases, ledger, milestones
+from campaigns.errors import BytesChanged
+from campaigns.letters import row_of
+from campaigns.manner import Manner
+from campaigns.mime import Envelope
+from campaigns.models import Message, Run, RunState
+from campaigns.pace import LATE
+from campaigns.patience import Patience
+from campaigns.press import Press
+from campaigns.transports import Outgoing
+from subscribers.database import writing
+
+CLAIM = 100  # messages a claim: a crash leaves at most these claimed, and they go back at the next start
+WRITTEN_AHEAD = 25  # messages written at a time, 1 MB; while they are sent the next ones are written
+LOOKS_EVERY = timedelta(seconds=1)
+RENEWED_EVERY = timedelta(seconds=10)
+
+Clock = Callable[[], datetime]
+
+
+class RunFeed:
+    """The messages of one run that one sender has claimed. Ends when none is due, or the run is no longer `sending`.
+
+    date: when the run was planned. halt: asked about once a second whether the run must stop, and why; "" for no. done:
+    messages given out.
+    """
+
+    def __init__(  # noqa: PLR0917 - what a sender has, once
+        self,
+        database: Engine,
+        run_id: int,
+        owner: str,
+        press: Press,
+        manner: Manner,
+        patience: Patience,
+        *,
+        date: datetime,
+        clock: Clock,
+        halt: Callable[[Session], str] = lambda _: "",
+    ) -> None:
+        self._database, self._run_id, self._owner, self._press, self._manner = database, run_id, owner, press, manner
+        self._patience, self._date, self._clock, self._halt = patience, date, clock, halt
+        self._ready: list[tuple[float, int, Outgoing]] = []
+        self._rows: deque[list[Any]] = deque()
+        self._under_way: list[Any] = []
+        self._ended = False
+        self._looked = self._renewed = clock()
+        self._zones: list[str] | None = None
+        self._known: deque[int] = deque(maxlen=20 * CLAIM)  # more than can be claimed, or in the air, at a time
+        self.done = 0
+
+    def take(self) -> Outgoing | None:
+        """The next message that may leave now, or None. Raises BytesChanged, TemplateBroken."""
+        self._fill()
+        if not self._ready or self._ended:
+            return None
+        if not self._manner.pace.unlimited:
+            now = self._clock().timestamp()
+            if now - self._ready[0][0] > LATE:
+                self._pace_anew(now)
+            if self._ready[0][0] > now:
+                return None
+        self.done += 1
+        return heapq.heappop(self._ready)[2]
+
+    def wait(self) -> float | None:
+        """Seconds until `take` may give something, 0.0 when it does now; None when it will not any more."""
+        self._fill()
+        if self._ended or not self._ready:
+            return None
+        return 0.0 if self._manner.pace.unlimited else max(0.0, self._ready[0][0] - self._clock().timestamp())
+
+    def tend(self) -> None:
+        """Once a second: says that we are alive, and ends when the run is paused, cancelled or must stop."""
+        now = self._clock()
+        if now - self._looked >= LOOKS_EVERY:
+            self._looked = now
+            self._patience(lambda: self._look(now))
+
+    def _look(self, now: datetime) -> None:
+        with writing(self._database) as session:
+            state = session.scalar(select(col(Run.state)).where(col(Run.id) == self._run_id))
+            if state != RunState.SENDING or self._halt(session):
+                self._ended = True
+            if now - self._renewed >= RENEWED_EVERY:
+                self._renewed = now
+                leases.still_here(session, now=now)
+                leases.renew(session, self._run_id, now=now)
+            session.commit()
+
+    def _fill(self) -> None:
+        """See that something is ready, or on its way."""
+        while not self._ready and not self._ended:
+            if not self._under_way and not self._rows:
+                self._claim()
+            if not self._under_way and not self._rows:
+                self._ended = True
+                return
+            self._write_ahead()
+            part, messages = self._under_way, self._press.finish()
+            self._under_way = []
+            self._write_ahead()
+            self._get_ready(part, messages)
+
+    def _claim(self) -> None:
+        rows = self._patience(self._claim_once)
+        self._known.extend(row.id for row in rows)
+        milestones.reached("claimed")
+        self._rows.extend(rows[start : start + WRITTEN_AHEAD] for start in range(0, len(rows), WRITTEN_AHEAD))
+
+    def _claim_once(self) -> list[Any]:
+        now, pace = self._clock(), self._manner.pace
+        count = min(CLAIM, max(1, int(pace.rate))) if pace.rate else CLAIM  # what leaves within about a second
+        with writing(self._database) as session:
+            # a claim whose answer was lost was made all the same
+            rows = ledger.claimed_before(session, self._run_id, self._owner, but=self._known)
+            if not rows:
+                if self._zones is None:
+                    self._zones = list(session.scalars(self._zones_of_run()))
+                quiet = self._manner.quiet_zones(self._zones, now)
+                busy = pace.busy(session, now=now.timestamp())
+                rows = ledger.claim(session, self._run_id, self._owner, count, now=now, quiet=quiet, busy=busy)
+            session.commit()
+        return list(rows)
+
+    def _zones_of_run(self) -> Any:
+        return select(col(Message.time_zone)).where(col(Message.run_id) == self._run_id).distinct()
+
+    def _write_ahead(self) -> None:
+        if not self._under_way and self._rows:
+            self._under_way = self._rows.popleft()
+            self._press.begin_messages([row_of(row._mapping) for row in self._under_way])
+
+    def _get_ready(self, part: list[Any], messages: list[bytes]) -> None:
+        moments = self._moments([row.domain for row in part])
+        return_path, sign, sender = self._manner.return_path, self._manner.sign, self._press.content.sender.address
+        for row, message, moment in zip(part, messages, moments, strict=True):
+            if hashlib.sha256(message).hexdigest() != row.sha256:
+                raise BytesChanged(f"message {row.id} has other bytes than its plan; plan the campaign anew")
+            envelope = Envelope(return_path(row.id) if return_path else sender, row.address)
+            signed = sign(message, at=self._date) if sign else message
+            outgoing = Outgoing(row.id, row.message_id, envelope, signed, row.attempts)
+            heapq.heappush(self._ready, (moment, row.id, outgoing))
+
+    def _moments(self, domains: list[str]) -> list[float]:
+        now = self._clock().timestamp()
+        if self._manner.pace.unlimited:
+            return [now] * len(domains)
+
+        def reserve() -> list[float]:
+            with writing(self._database) as session:
+                moments = self._manner.pace.reserve(session, domains, now=now)
+                session.commit()
+            return moments
+
+        return self._patience(reserve)
+
+    def _pace_anew(self, now: float) -> None:
+        """What missed its moment gets another one."""
+        waiting = [outgoing for _, _, outgoing in sorted(self._ready)]
+        moments = self._moments([outgoing.envelope.recipient.rpartition("@")[2].lower() for outgoing in waiting])
+        self._ready = [(moment, outgoing.id, outgoing) for moment, outgoing in zip(moments, waiting, strict=True)]
+        heapq.heapify(self._ready)
