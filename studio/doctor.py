@@ -31,6 +31,7 @@ def examine(which: Callable[[str], str | None] = shutil.which) -> list[Item]:
         _python(),
         _compiler(which),
         *(_package(name) for name in ("lightfm", "premailer", "sqlmodel", "apscheduler", "fastapi")),
+        _optional("cryptography", "for DKIM signatures: pip install 'handpicked[dkim]'"),
         _imports_ours(),
         _program(which, "PostgreSQL server", ("postgres", "pg_ctl"), "for its tests: apt-get install postgresql"),
         _program(
@@ -62,6 +63,14 @@ def _package(name: str) -> Item:
         return Item(name, True, True, metadata.version(distribution))
     except (ImportError, metadata.PackageNotFoundError) as error:
         return Item(name, False, True, f"{error}; run `make setup`")
+
+
+def _optional(name: str, advice: str) -> Item:
+    try:
+        import_module(name)
+        return Item(name, True, False, metadata.version(name))
+    except (ImportError, metadata.PackageNotFoundError):
+        return Item(name, False, False, advice)
 
 
 def _imports_ours() -> Item:

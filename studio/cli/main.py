@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from studio.cli import campaign, imports, machine, model, people, recommend, runs, serve, template
+from studio.cli import (
+    bounces,
+    campaign,
+    dkim,
+    imports,
+    machine,
+    model,
+    people,
+    recommend,
+    runs,
+    serve,
+    stopping,
+    template,
+)
 from studio.cli.options import close_workspaces
 from studio.cli.output import complain, say
 
@@ -34,8 +47,13 @@ app.command()(runs.review)
 app.command()(runs.send)
 app.command()(runs.run)
 app.command()(runs.status)
+app.command()(stopping.pause)
+app.command()(stopping.resume)
+app.command()(stopping.cancel)
 app.command()(people.optout)
 app.add_typer(people.app, name="subscriber")
+app.add_typer(bounces.app, name="bounces")
+app.add_typer(dkim.app, name="dkim")
 app.command()(serve.scheduler)
 app.command()(serve.studio)
 app.command()(machine.bench)
