@@ -6,17 +6,18 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, select, update
 from sqlmodel import Session, col
 
 from campaigns import leases, ledger, milestones
+from campaigns.bounces import bounced
 from campaigns.errors import WrongState
 from campaigns.feed import RunFeed
 from campaigns.freeze import frozen_press
 from campaigns.gate import LedgerGate
 from campaigns.handover import Handovers
 from campaigns.manner import Manner
-from campaigns.models import Bounce, Message, MessageState, Run, RunState
+from campaigns.models import MessageState, Run, RunState
 from campaigns.patience import Patience
 from campaigns.runs import find_run
 from campaigns.smtp.pool import Smtp
@@ -41,12 +42,14 @@ def send_run(
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
     resend_in_doubt: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> dict[str, int]:
     """Send what the plan holds and is due. Returns the totals by state; the run is finished when none is open.
 
     Safe to call again after a crash at any point: what was accepted is not sent again, what was in the air is
     in doubt unless the transport knows better. resend_in_doubt: what is in doubt goes out once more, with the same
-    Message-ID and bytes. Raises WrongState, BytesChanged, TransportUnavailable.
+    Message-ID and bytes. stopping: asked often whether to stop; what is on the wire is finished then.
+    Raises WrongState, BytesChanged, TransportUnavailable.
     """
     patience = Patience(sleep)
     begin(database, run_id, now=clock(), resend_in_doubt=resend_in_doubt)
@@ -61,6 +64,7 @@ def send_run(
                 manner=manner or Manner(),
                 progress=progress,
                 patience=patience,
+                stopping=stopping,
             )
     finally:
         end(database, run_id, patience, now=clock())
@@ -85,6 +89,7 @@ def send_share(
     manner: Manner,
     patience: Patience,
     progress: Progress | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> None:
     """Claim and send until nothing is due: what one of several senders of a run does. transport: entered already."""
     owner = leases.this_process()
@@ -94,15 +99,13 @@ def send_share(
         leases.still_here(session, now=clock())
         session.commit()
     handovers = Handovers(database, owner, patience, careful=not transport.remembers)
-    gate = LedgerGate(
-        handovers, clock, first=run.planned_at, retry_days=manner.retry_days, never_again=manner.never_again
-    )
+    gate = LedgerGate(handovers, clock, retry_days=manner.retry_days, never_again=manner.never_again)
     started = clock()
 
     def halt(session: Session) -> str:
         if progress:
             progress(*done_of(session, run_id))
-        return _pause_if_too_much(session, run_id, gate, manner, since=started)
+        return "stopped" if stopping() else _pause_if_too_much(session, run_id, gate, manner, since=started)
 
     with press, looking_for_garbage_seldom(), handovers:
         feed = RunFeed(database, run_id, owner, press, manner, patience, date=run.planned_at, clock=clock, halt=halt)
@@ -151,15 +154,9 @@ def _pause_if_too_much(session: Session, run_id: int, gate: LedgerGate, manner: 
         if refused >= manner.pause_at_failures:
             why = f"{gate.failed} of {gate.tried} mails were refused ({refused:.0%})"
         else:
-            came_back = (
-                select(func.count())
-                .select_from(Bounce)
-                .join(Message, col(Message.id) == col(Bounce.message_id))
-                .where(col(Message.run_id) == run_id, col(Bounce.at) >= since)
-            )
-            bounced = int(session.scalar(came_back) or 0)
-            if bounced / gate.tried >= manner.pause_at_bounces:
-                why = f"{bounced} of {gate.tried} mails came back ({bounced / gate.tried:.0%})"
+            back = bounced(session, run_id, since=since)
+            if back / gate.tried >= manner.pause_at_bounces:
+                why = f"{back} of {gate.tried} mails came back ({back / gate.tried:.0%})"
     if why:
         paused = update(Run).where(col(Run.id) == run_id, col(Run.state) == RunState.SENDING)
         session.execute(paused.values(state=RunState.PAUSED, stopped_because=why))

@@ -5,13 +5,17 @@ sender claims its rows, and never the executor's: a shard that runs twice, or di
 """
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import FrameType
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -38,24 +42,28 @@ ROUNDS = 5  # times that shards are begun anew after one of them died
 
 @dataclass(frozen=True)
 class World:
-    """What every job needs and nothing may reach for: the database, the settings, the secrets, the clock."""
+    """What every job needs and nothing may reach for: the database, the settings, the secrets, the clock.
+
+    stopping: asked often by long work whether the process is to end.
+    """
 
     database: Engine
     settings: Settings
     secrets: Secrets
     clock: Callable[[], datetime]
+    stopping: Callable[[], bool] = lambda: False
 
     def close(self) -> None:
         """Give the database's connections back."""
         self.database.dispose()
 
 
-def open_world(workspace: Path, clock: Callable[[], datetime]) -> World:
+def open_world(workspace: Path, clock: Callable[[], datetime], stopping: Callable[[], bool] = lambda: False) -> World:
     """Everything of a workspace; made when it is not there yet. Raises SettingsInvalid, DatabaseUnreachable."""
     keep_freed_memory()
     settings = load_settings(workspace)
     workspace.mkdir(parents=True, exist_ok=True)
-    return World(open_database(settings.database), settings, load_secrets(workspace), clock)
+    return World(open_database(settings.database), settings, load_secrets(workspace), clock, stopping)
 
 
 def start_run(world: World, campaign_name: str, occurrence: datetime | None = None) -> Run | None:
@@ -136,6 +144,7 @@ def send(
             manner=manner,
             progress=progress,
             resend_in_doubt=resend_in_doubt,
+            stopping=world.stopping,
         )
     patience = Patience(time.sleep)
     deliver.begin(world.database, run_id, now=world.clock(), resend_in_doubt=resend_in_doubt)
@@ -144,7 +153,8 @@ def send(
         for _ in range(ROUNDS):
             deliver.recover(world.database, run_id, transport, now=world.clock())  # what a dead shard had claimed
             waiting = _due(world, run_id)
-            if not waiting or (waiting == before and not died):  # in whose night it is wait on
+            # those in whose night it is wait on
+            if not waiting or (waiting == before and not died) or world.stopping():
                 break
             died, before = _one_round(world, run_id, executor, count, progress), waiting
     finally:
@@ -155,25 +165,58 @@ def send(
 
 def send_shard(workspace: str, run_id: int, clock: Callable[[], datetime]) -> str:
     """Send until nothing is due, beside others who do the same: what an executor calls. Returns who it was."""
-    world = open_world(Path(workspace), clock)
+    asked = stop_signals()
+    world = open_world(Path(workspace), clock, lambda: asked() or any(event.is_set() for event in _told_to_stop))
     try:
         with reading(world.database) as session:
             name = campaign_of(session, find_run(session, run_id)).transport
         manner = manner_of(name, world.settings, world.secrets)
         with transport_of(world, run_id) as transport:
             deliver.send_share(
-                world.database, run_id, transport, clock=clock, manner=manner, patience=Patience(time.sleep)
+                world.database,
+                run_id,
+                transport,
+                clock=clock,
+                manner=manner,
+                patience=Patience(time.sleep),
+                stopping=world.stopping,
             )
         return leases.this_process()
     finally:
         world.close()
 
 
+_told_to_stop: list[Event] = []
+
+
+def _listen_to(stop: Event) -> None:
+    """In a process of ours: stop when the parent says so."""
+    _told_to_stop.append(stop)
+
+
+def stop_signals() -> Callable[[], bool]:
+    """From now on SIGTERM and the first Ctrl-C ask this process to stop; returns whether one of them came.
+
+    What is on the wire is finished then, within seconds. The second Ctrl-C stops at once.
+    """
+    asked = list[int]()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    if threading.current_thread() is threading.main_thread():  # nobody else may; Dask's workers have their own
+        signal.signal(signal.SIGTERM, note)
+        signal.signal(signal.SIGINT, note)
+    return lambda: bool(asked)
+
+
 def _one_round(world: World, run_id: int, executor: Executor | None, count: int, progress: Progress | None) -> bool:
     """Run shards until all have ended. Returns whether one of them died, so that another round may be needed."""
-    own = None
+    own, stop = None, get_context("spawn").Event()
     if executor is None:
-        executor = own = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+        executor = own = ProcessPoolExecutor(count, get_context("spawn"), _listen_to, (stop,))
     try:
         shards = [
             executor.submit(send_shard, str(world.settings.workspace.resolve()), run_id, world.clock)
@@ -182,6 +225,8 @@ def _one_round(world: World, run_id: int, executor: Executor | None, count: int,
         waiting: Sequence[Future[str]] = shards
         while waiting:
             waiting = list(wait(waiting, timeout=1).not_done)
+            if world.stopping():
+                stop.set()
             _say_that_we_live(world, run_id, progress)
     except BrokenExecutor:
         return True

@@ -55,7 +55,7 @@ class RunFeed:
         self._ready: list[tuple[float, int, Outgoing]] = []
         self._rows: deque[list[Any]] = deque()
         self._under_way: list[Any] = []
-        self._ended = False
+        self._ended = self._halted = False
         self._looked = self._renewed = clock()
         self._zones: list[str] | None = None
         self._known: deque[int] = deque(maxlen=20 * CLAIM)  # more than can be claimed, or in the air, at a time
@@ -82,6 +82,11 @@ class RunFeed:
             return None
         return 0.0 if self._manner.pace.unlimited else max(0.0, self._ready[0][0] - self._clock().timestamp())
 
+    def once_more(self) -> bool:
+        """Whether there is something again after it had ended: what lost its connection may be due at once."""
+        self._ended = self._halted
+        return self.wait() is not None
+
     def tend(self) -> None:
         """Once a second: says that we are alive, and ends when the run is paused, cancelled or must stop."""
         now = self._clock()
@@ -93,7 +98,7 @@ class RunFeed:
         with writing(self._database) as session:
             state = session.scalar(select(col(Run.state)).where(col(Run.id) == self._run_id))
             if state != RunState.SENDING or self._halt(session):
-                self._ended = True
+                self._ended = self._halted = True
             if now - self._renewed >= RENEWED_EVERY:
                 self._renewed = now
                 leases.still_here(session, now=now)

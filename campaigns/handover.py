@@ -10,10 +10,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, func, select, text
+from sqlmodel import Session, col
 
 from campaigns import milestones
-from campaigns.models import MessageState
+from campaigns.models import Attempt, MessageState
 from campaigns.patience import Patience
 from subscribers import consent
 from subscribers.models import UtcDateTime
@@ -66,7 +67,8 @@ class Handovers:
 
     def __init__(self, database: Engine, owner: str, patience: Patience, *, careful: bool = True) -> None:
         self._database, self._owner, self._patience, self._careful = database, owner, patience, careful
-        self._at: Callable[[Any], Any] = UtcDateTime().bind_processor(database.dialect) or (lambda value: value)
+        kind = UtcDateTime().dialect_impl(database.dialect)  # as the tables are written, down to the last character
+        self._at: Callable[[Any], Any] = kind.bind_processor(database.dialect) or (lambda value: value)
         self._sqlite = database.dialect.name == "sqlite"
         self._tried, self._settle, self._refuse = (
             _Statement(source, database) for source in (_TRIED, _SETTLE, _REFUSE)
@@ -83,7 +85,7 @@ class Handovers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None or issubclass(kind, Exception):
+            if kind is None or issubclass(kind, Exception | KeyboardInterrupt):
                 self.flush()
         finally:
             self._close()
@@ -107,6 +109,10 @@ class Handovers:
         """handing_over or claimed → accepted, deferred or failed, with the next commit."""
         self.settled.append(settled)
 
+    def first_try(self, message_id: int) -> datetime | None:
+        """When this message was tried for the first time, as far as it is written."""
+        return self._patience(lambda: self._first_try(message_id), again=self._reconnect)
+
     def flush(self) -> None:
         """Commit what was settled."""
         if self.settled:
@@ -125,6 +131,11 @@ class Handovers:
         self._commit()
         milestones.reached("handing over")
         return allowed
+
+    def _first_try(self, message_id: int) -> datetime | None:
+        with Session(self._database) as session:
+            first = session.scalar(select(func.min(col(Attempt.at))).where(col(Attempt.message_id) == message_id))
+        return first
 
     def _flush(self) -> None:
         self._start()

@@ -175,7 +175,7 @@ class Attempt(SQLModel, table=True):
 class Bounce(SQLModel, table=True):
     """A message that came back after it was accepted. sha256: of the report, so that one read twice counts once.
 
-    kind: hard or soft. status: as in RFC 3463, such as 5.1.1.
+    kind: hard, soft, policy or complaint. status: as in RFC 3463, such as 5.1.1, or the plain code, or empty.
     """
 
     id: int | None = Field(default=None, primary_key=True)

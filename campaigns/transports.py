@@ -80,6 +80,9 @@ class Feed(Protocol):
     def wait(self) -> float | None:
         """Seconds until `take` may give something, 0.0 when it does now; None when it will not any more."""
 
+    def once_more(self) -> bool:
+        """Whether there is something again after it had ended: what lost its connection may be due at once."""
+
     def tend(self) -> None:
         """Called often: tells others that we are alive, and sees whether the run was paused or cancelled."""
 
@@ -97,8 +100,11 @@ class Gate(Protocol):
     def accepted(self, outgoing: Outgoing, reply: str) -> None:
         """The other side has it."""
 
-    def refused(self, outgoing: Outgoing, reply: str, *, permanent: bool | None = None) -> None:
-        """The other side said no. permanent: by the reply's first digit where it is not said."""
+    def refused(
+        self, outgoing: Outgoing, reply: str, *, permanent: bool | None = None, of_sender: bool = False
+    ) -> None:
+        """The other side said no. permanent: by the reply's first digit where it is not said. of_sender: to us, not
+        to the recipient."""
 
     def dropped(self, outgoing: Outgoing, reason: str) -> None:
         """The connection broke before the end of the message: it certainly did not arrive."""
@@ -126,7 +132,9 @@ def one_by_one(transport: Transport, feed: Feed, gate: Gate, *, together: int = 
                 milestones.reached("offered")
                 group.append(outgoing)
         if not group and feed.wait() is None:
-            return
+            gate.flush()
+            if not feed.once_more():
+                return
         allowed = gate.begin(group) if group else ()
         for outgoing in group:
             if outgoing.id in allowed:

@@ -23,6 +23,7 @@ COMMAND_SECONDS, DATA_SECONDS = 300, 600  # RFC 5321 section 4.5.3.2: the server
 LONGEST_REPLY = 65_536  # octets; RFC 5321 allows 512 a line, and nobody needs a hundred lines
 _SIOCOUTQNSD = 0x894B  # Linux: how much of what was written has not been sent
 _UNFIT = re.compile(r"[\s<>\x00-\x1f\x7f]")
+_DOT_FIRST = re.compile(rb"\n\.")
 
 
 class Event(Enum):
@@ -32,6 +33,7 @@ class Event(Enum):
     GO = auto()  # the message may follow
     ACCEPTED = auto()
     REFUSED = auto()
+    SENDER_REFUSED = auto()  # at MAIL: it says nothing about the recipient
 
 
 class Heard(NamedTuple):
@@ -56,7 +58,8 @@ class Line:
         self._opened, self._sock = opened, opened.sock
         self._pipelining = "pipelining" in opened.extensions
         self._sized, self._utf8 = "size" in opened.extensions, "smtputf8" in opened.extensions
-        self._inbox, self._outbox = bytearray(), bytearray()
+        self._inbox, self._outbox = b"", bytearray()
+        self._begun = b""  # a reply of several lines, as far as it has come
         self._commands: deque[tuple[str, bytes]] = deque()
         self._expects: deque[str] = deque()
         self._unclean = False  # a transaction is open at the server that must be reset before the next
@@ -127,10 +130,13 @@ class Line:
     def message(self, following: Outgoing | None) -> None:
         """The message itself, after the reply to DATA; and with its end the offer of the next one, if there is one."""
         assert self.current is not None
-        body = self.current.message
-        if body.startswith(b".") or b"\n." in body:
-            body = (b"\n" + body).replace(b"\n.", b"\n..")[1:]  # 5 µs where a regular expression takes 80
-        self._outbox += body if body.endswith(b"\r\n") else body + b"\r\n"
+        # RFC 5321 section 4.5.2: 9 µs where bytes.replace takes 36, and a pattern with ^ 80
+        body = _DOT_FIRST.sub(b"\n..", self.current.message)
+        if body.startswith(b"."):
+            self._outbox += b"."
+        self._outbox += body
+        if not body.endswith(b"\r\n"):
+            self._outbox += b"\r\n"
         self._end, self._end_expects = b".\r\n", ["END"]
         if following is not None:
             self.offered, self.agreed, self._mail_refused = following, False, ""
@@ -181,9 +187,8 @@ class Line:
 
     def _hear(self, now: float) -> list[Heard]:
         heard = list[Heard]()
-        while (reply := self._next_reply()) is not None:
+        for code, text in self._replies():
             self.since = now
-            code, text = reply
             if not self._expects:
                 self.leaving = text  # 421, said unasked, or nonsense
                 return heard
@@ -195,32 +200,39 @@ class Line:
         self._say()
         return heard
 
-    def _next_reply(self) -> tuple[int, str] | None:
-        """(code, text) of the next whole reply, of however many lines."""
-        inbox, start = self._inbox, 0
-        while (end := inbox.find(b"\n", start)) >= 0:
-            if inbox[start + 3 : start + 4] != b"-":
-                text = inbox[:end].decode("utf-8", "replace")
-                code = inbox[start : start + 3]
-                del inbox[: end + 1]
-                if not code.isdigit():
-                    raise Dropped(f"this is no SMTP reply: {text[:100]!r}")
-                if start:
-                    text = " ".join([text[:3], *(line[4:].strip() for line in text.splitlines())])
-                return int(code), text.strip()
-            start = end + 1
-        if len(inbox) > LONGEST_REPLY:
+    def _replies(self) -> list[tuple[int, str]]:
+        """(code, text) of each reply that is complete, of however many lines. Raises Dropped."""
+        replies = list[tuple[int, str]]()
+        *lines, self._inbox = self._inbox.split(b"\n")
+        for line in lines:
+            if line[3:4] == b"-":
+                self._begun += line + b"\n"
+                continue
+            text = line.decode("utf-8", "replace").strip()
+            if not line[:3].isdigit():
+                raise Dropped(f"this is no SMTP reply: {text[:100]!r}")
+            if self._begun:
+                first = self._begun.decode("utf-8", "replace")
+                text = " ".join([first[:3], *(part[4:].strip() for part in (*first.splitlines(), text))])
+                self._begun = b""
+            replies.append((int(line[:3]), text))
+        if len(self._begun) + len(self._inbox) > LONGEST_REPLY:
             raise Dropped("a reply without end")
-        return None
+        return replies
 
     def _understand(self, to: str, code: int, text: str) -> Heard | None:
         if to == "MAIL":
             self._mail_refused = "" if code == 250 else text
+            if code == 421 and self.offered is not None:  # the reply to RCPT will not come any more
+                outgoing, self.offered = self.offered, None
+                return Heard(Event.SENDER_REFUSED, outgoing, text)
         elif to == "RCPT" and self.offered is not None:
             if self._mail_refused or code not in (250, 251):
                 outgoing, self.offered = self.offered, None
                 self._unclean = not self._mail_refused
-                return Heard(Event.REFUSED, outgoing, self._mail_refused or text)
+                if self._mail_refused:
+                    return Heard(Event.SENDER_REFUSED, outgoing, self._mail_refused)
+                return Heard(Event.REFUSED, outgoing, text)
             self.agreed = True
             return Heard(Event.OFFERED, self.offered, text)
         elif to == "DATA" and self.current is not None:

@@ -78,17 +78,30 @@ class Smtp:
     def send(self, feed: Feed, gate: Gate) -> None:
         """Send what the feed gives until it has ended. Raises TransportUnavailable."""
         self._feed, self._gate = feed, gate
-        while True:
-            self._hand_out()
-            if self._nothing_left():
-                return
-            self._commit_if_due()
-            for key, mask in self._selector.select(self._patience()):
-                if key.data is None:
-                    self._take_opened()
-                else:
-                    self._serve(key.data, mask)
-            self._look_around()
+        try:
+            while not self._at_the_end():
+                self._commit_if_due()
+                for key, mask in self._selector.select(self._patience()):
+                    if key.data is None:
+                        self._take_opened()
+                    else:
+                        self._serve(key.data, mask)
+                self._look_around()
+        except (Exception, KeyboardInterrupt):
+            for line in list(self._lines.values()):  # say of each message what can be known
+                self._drop(line, "the sender stopped")
+            raise
+
+    def _at_the_end(self) -> bool:
+        """Whether everything is out and answered, after handing out what there is."""
+        self._hand_out()
+        if not self._nothing_left():
+            return False
+        self._gate.flush()
+        if not self._feed.once_more():
+            return True
+        self._hand_out()
+        return False
 
     def _hand_out(self) -> None:
         """Offer messages on idle connections; open another where all are busy."""
@@ -132,6 +145,9 @@ class Smtp:
         elif heard.event is Event.ACCEPTED:
             milestones.reached("replied")
             self._gate.accepted(heard.outgoing, heard.reply)
+            self._pend()
+        elif heard.event is Event.SENDER_REFUSED:
+            self._gate.refused(heard.outgoing, heard.reply, of_sender=True)
             self._pend()
         else:
             self._gate.refused(heard.outgoing, heard.reply)
@@ -198,8 +214,6 @@ class Smtp:
                 continue
             if outgoing is line.current and line.dotted:
                 self._gate.lost(outgoing, f"the connection broke before the final reply: {reason}")
-            elif line.leaving:
-                self._gate.refused(outgoing, line.leaving)
             else:
                 self._gate.dropped(outgoing, f"the connection broke before the end of the message: {reason}")
         line.current = line.offered = None

@@ -185,11 +185,16 @@ def reviewed(world: "World", run: int) -> "Review":
 
 
 def sent(world: "World", run: int, *, resend_in_doubt: bool = False) -> "Status":
-    """Send the run through its campaign's transport, with a progress bar."""
-    from campaigns.execute import send
+    """Send the run through its campaign's transport, with a progress bar.
+
+    The first Ctrl-C, or SIGTERM, lets what is on the wire finish: nobody is left in doubt by it.
+    """
+    from dataclasses import replace
+
+    from campaigns.execute import send, stop_signals
 
     with progress("sending") as show:
-        send(world, run, progress=show, resend_in_doubt=resend_in_doubt)
+        send(replace(world, stopping=stop_signals()), run, progress=show, resend_in_doubt=resend_in_doubt)
     return _status(world, run)
 
 
