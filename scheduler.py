@@ -8,14 +8,17 @@ the next.
 import logging
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from campaigns import calendar, execute, runs
+from sqlalchemy.exc import DBAPIError
+
+from campaigns import calendar, execute, missed, runs
 from campaigns.errors import CampaignsError
 from campaigns.execute import World, open_world
+from campaigns.models import Campaign, RunState
 from campaigns.training import train_model
 from engine.errors import EngineError
 from subscribers.database import reading, writing
@@ -41,29 +44,65 @@ def tick(workspace: str) -> None:
 
 
 def work(world: World) -> list[int]:
-    """Carry on what was left unfinished, then start what is due. Returns the runs worked on."""
+    """Start what is due, then carry on all that nobody works on. Returns the runs worked on."""
+    claim_due(world)
     with reading(world.database) as session:
-        left = runs.unfinished(session, now=world.clock())
-    return [run_id for run_id in [*left, *claim_due(world)] if _carry_on(world, run_id)]
+        left = runs.unfinished(session, now=world.clock(), idle=True)
+    return [run_id for run_id in left if _carry_on(world, run_id)]
+
+
+def claim(workspace: str) -> None:
+    """The other job APScheduler calls: claims what is due while `tick` is busy sending for hours, so that nothing is
+    found too late because of that. The run is taken up by the next scheduler that has time."""
+    world = open_world(Path(workspace), utc_now)
+    try:
+        claim_due(world)
+    finally:
+        world.close()
 
 
 def claim_due(world: World) -> list[int]:
-    """Turn each due occurrence into a run, unless another scheduler just did. Returns the runs we got.
+    """Turn the newest due occurrence of each campaign into a run, unless another scheduler just did. Returns the runs
+    to be planned that we made.
 
-    First the claim, then the campaign moves on: killed in between, the next tick finds the claim taken and only
-    moves on; the run itself is found as unfinished.
+    What was missed follows the campaign's policy (`campaigns.missed`), and each occurrence that is not sent is logged.
     """
-    now, claimed = world.clock(), list[int]()
+    claimed = list[int]()
     with reading(world.database) as session:
-        waiting = calendar.due(session, now=now)
+        waiting = calendar.due(session, now=world.clock())
     for campaign in waiting:
-        run = execute.start_run(world, campaign.name, campaign.next_due)
-        with writing(world.database) as session:
-            calendar.advance(session, campaign, now=now)
-        if run is not None and run.id is not None:
-            claimed.append(run.id)
-            logger.info("campaign %s is due: run %s", campaign.name, run.id)
+        try:
+            claimed += _claim(world, campaign)
+        except EXPECTED as error:
+            logger.error("campaign %s: %s", campaign.name, error)
     return claimed
+
+
+def _claim(world: World, campaign: Campaign) -> list[int]:
+    now = world.clock()
+    passed = calendar.passed(campaign, now=now)
+    with reading(world.database) as session:
+        came = missed.came_at(session, campaign, passed.newest)
+    with writing(world.database) as session:
+        settled = missed.settle(session, campaign, passed, came=came, now=now)
+    return _told(campaign.name, settled) if settled else []
+
+
+def _told(name: str, settled: missed.Settled) -> list[int]:
+    """Log what became of a campaign's occurrences. Returns the run to be planned, if any."""
+    if settled.skipped:
+        logger.warning("campaign %s: %s not sent, the newest: %s", name, len(settled.skipped), settled.skipped[-1])
+    run = settled.run
+    if run is None or run.id is None:
+        return []
+    if run.state == RunState.ASKING:
+        logger.warning("campaign %s: run %s waits for a decision: %s", name, run.id, run.stopped_because)
+        return []
+    if settled.late:
+        minutes = settled.late // timedelta(minutes=1)
+        logger.warning("campaign %s is sent %s h %s min late", name, *divmod(minutes, 60))
+    logger.info("campaign %s is due: run %s", name, run.id)
+    return [run.id]
 
 
 def train(workspace: str) -> None:
@@ -89,6 +128,7 @@ def run_forever(workspace: Path, *, announce: Callable[[str], None]) -> None:
     # coalesce and no grace limit: a tick that comes late is one tick, never none (the default drops it after 1 s)
     options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None, "args": [str(workspace)]}
     timer.add_job("scheduler:tick", "interval", seconds=TICK_SECONDS, next_run_time=utc_now(), **options)
+    timer.add_job("scheduler:claim", "interval", seconds=TICK_SECONDS, **options)
     timer.add_job("scheduler:train", _cron_trigger(world.settings.train_at), **options)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -117,9 +157,20 @@ def _cron_trigger(cron: str) -> Any:
 def _carry_on(world: World, run_id: int) -> bool:
     """Take a run as far as it goes. What goes wrong is logged and does not stop the other runs."""
     try:
+        with reading(world.database) as session:
+            if not runs.may_go_on(session, runs.find_run(session, run_id), now=world.clock(), idle=True):
+                return False  # another scheduler was quicker
         run = execute.carry_on(world, run_id)
-    except EXPECTED as error:
-        logger.error("run %s: %s", run_id, error)
+    except DBAPIError as error:  # it may still be in our name: the next tick finds it there and goes on
+        logger.error("run %s: the database failed, tried again in %s s: %s", run_id, TICK_SECONDS, error.orig)
+        return False
+    except Exception as error:
+        if isinstance(error, EXPECTED):
+            logger.error("run %s: %s", run_id, error)
+        else:
+            logger.exception("run %s", run_id)
+        with writing(world.database) as session:
+            runs.let_go(session, run_id, now=world.clock())
         return False
     logger.info("run %s is %s", run_id, run.state)
     return True

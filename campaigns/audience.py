@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import exists, select
 from sqlmodel import Session, col
 
+from campaigns.frequency import Enough
 from subscribers.models import Subscriber, Suppression
 
 OPTED_OUT, NO_CONSENT = "opted out", "no consent to mail"
@@ -27,8 +28,12 @@ class Person:
     skip: str
 
 
-def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
-    """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any."""
+def audience(session: Session, *, only: int | None = None, enough: Enough | None = None) -> Iterator[Person]:
+    """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any.
+
+    enough: who has had as many mails lately as they may.
+    """
+    enough = enough or Enough()
     suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
     names = ("id", "key", "address", "given_name", "language", "time_zone", "may_mail", "may_personalise")
     query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed")).order_by(
@@ -38,6 +43,8 @@ def audience(session: Session, *, only: int | None = None) -> Iterator[Person]:
         query = query.where(col(Subscriber.id) == only)
     for row in session.execute(query):
         skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
+        if not skip and row.id in enough.people:
+            skip = enough.reason
         yield Person(
             *(row.id, row.key, row.address, row.given_name, row.language, row.time_zone, row.may_personalise, skip)
         )

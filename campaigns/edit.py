@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from campaigns import calendar
 from campaigns.errors import CampaignInvalid, CampaignUnknown, WrongState
-from campaigns.models import Campaign, CampaignState, Run
+from campaigns.models import Campaign, CampaignState, Missed, Run
 from campaigns.pick_rules import PickRules, rules_of
 from campaigns.settings import Settings
 from campaigns.transports import TRANSPORTS
@@ -24,6 +24,7 @@ from engine.render.languages import LINES
 from engine.render.locale import is_language
 
 MOST_PICKS = 12
+LATE_HOURS, MOST_LATE_HOURS = 24, 720  # hours: a day, 30 days
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _MOVES = {
     "pause": ([CampaignState.SCHEDULED], CampaignState.PAUSED),
@@ -106,31 +107,63 @@ def definition_from_file(path: Path) -> tuple[Definition, dict[str, Any]]:
 
 
 def schedule(
-    session: Session, name: str, *, now: datetime, at: str = "", cron: str = "", time_zone: str = "UTC"
+    session: Session,
+    name: str,
+    *,
+    now: datetime,
+    at: str = "",
+    cron: str = "",
+    time_zone: str = "UTC",
+    own_time: bool = False,
+    missed: str = Missed.LATE,
+    late_hours: int = LATE_HOURS,
 ) -> Campaign:
     """Set when the campaign goes out: once (`at`) or again and again (`cron`), in a time zone; commits.
 
-    Raises CampaignInvalid for a time in the past, or neither or both of the two.
+    own_time: in each person's own time zone; `time_zone` is then for people whose zone is not known. missed: what
+    becomes of a time that the scheduler finds too late.
+    Raises CampaignInvalid for a time in the past, or neither or both of `at` and `cron`.
     """
     campaign = find_campaign(session, name)
     if campaign.state == CampaignState.CANCELLED:
         raise WrongState(f"campaign {name} is cancelled; make a new one")
-    moment = first_due(now=now, at=at, cron=cron, time_zone=time_zone)
+    said: dict[str, Any] = {"own_time": own_time, "missed": missed, "late_hours": late_hours}
+    moment = first_due(now=now, at=at, cron=cron, time_zone=time_zone, **said)
     campaign.cron, campaign.time_zone, campaign.next_due = cron, time_zone, moment
+    campaign.own_time, campaign.missed, campaign.late_hours = own_time, missed, late_hours
     campaign.state = CampaignState.SCHEDULED
     session.add(campaign)
     session.commit()
     return campaign
 
 
-def first_due(*, now: datetime, at: str = "", cron: str = "", time_zone: str = "UTC") -> datetime:
+def first_due(
+    *,
+    now: datetime,
+    at: str = "",
+    cron: str = "",
+    time_zone: str = "UTC",
+    own_time: bool = False,
+    missed: str = Missed.LATE,
+    late_hours: int = LATE_HOURS,
+) -> datetime:
     """When a schedule is due first, in UTC. Raises CampaignInvalid."""
     if bool(at) == bool(cron):
         raise CampaignInvalid("say either when (--at) or how often (--cron)")
-    moment = calendar.local_time(at, time_zone) if at else calendar.next_due(cron, time_zone, after=now)
-    if moment <= now:
-        raise CampaignInvalid(f"{at} {time_zone} is in the past; it is {now:%Y-%m-%d %H:%M} UTC")
-    return moment
+    if missed not in list(Missed):
+        raise CampaignInvalid(f"missed is {', '.join(Missed)}: one of these, not {missed!r}")
+    if not 1 <= late_hours <= MOST_LATE_HOURS:
+        raise CampaignInvalid(f"late hours must be 1 to {MOST_LATE_HOURS}, not {late_hours}")
+    if cron:
+        return calendar.next_due(cron, time_zone, after=now, own_time=own_time)
+    moment = calendar.local_time(at, time_zone, own_time=own_time)
+    if moment > now:
+        return moment
+    if own_time:
+        raise CampaignInvalid(
+            f"{at} has come already where the day begins (UTC+14); choose a later time for --own-time"
+        )
+    raise CampaignInvalid(f"{at} {time_zone} is in the past; it is {now:%Y-%m-%d %H:%M} UTC")
 
 
 def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign:
@@ -145,7 +178,8 @@ def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign
         raise WrongState(f"campaign {name} is {campaign.state}; {action} needs one that is {' or '.join(allowed)}")
     if action == "resume":
         if campaign.cron:
-            campaign.next_due = calendar.next_due(campaign.cron, campaign.time_zone, after=now)
+            zone, own = campaign.time_zone, campaign.own_time
+            campaign.next_due = calendar.next_due(campaign.cron, zone, after=now, own_time=own)
         elif campaign.next_due is None or campaign.next_due <= now:
             raise WrongState(f"the date of campaign {name} has passed; schedule it anew")
     campaign.state = after
@@ -162,11 +196,15 @@ def _check_types(file: str, plain: Mapping[str, Any], schedule: Any) -> None:
         if name in plain and not isinstance(plain[name], kind):
             words = {str: "a text in quotes", int: "a whole number", dict: f"a table [{name}]"}[kind]
             raise CampaignInvalid(f"{file}: {name} must be {words}, not {plain[name]!r}")
-    known = ("at", "cron", "time_zone")
-    if not isinstance(schedule, dict) or any(not isinstance(value, str) for value in schedule.values()):
-        raise CampaignInvalid(f"{file}: [schedule] holds texts in quotes: {', '.join(known)}")
+    known = {"at": str, "cron": str, "time_zone": str, "own_time": bool, "missed": str, "late_hours": int}
+    words = "holds texts in quotes, and own_time = true or false, and late_hours = a whole number"
+    if not isinstance(schedule, dict):
+        raise CampaignInvalid(f"{file}: [schedule] {words}; fields are: {', '.join(known)}")
     if unknown := sorted(set(schedule) - set(known)):
         raise CampaignInvalid(f"{file}: [schedule] has an unknown field {unknown[0]!r}; fields are: {', '.join(known)}")
+    for name, value in schedule.items():
+        if type(value) is not known[name]:  # not isinstance: true is an int
+            raise CampaignInvalid(f"{file}: [schedule] {words}; {name} = {value!r} is something else")
 
 
 def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, Table, delete, update
 from sqlmodel import Session, col
 
@@ -13,6 +14,7 @@ from campaigns import ledger, reasons
 from campaigns.audience import Person, as_arrays, audience
 from campaigns.errors import WrongState
 from campaigns.freeze import freeze, make_cards, make_content
+from campaigns.frequency import had_enough
 from campaigns.letters import row_of
 from campaigns.models import Message, MessageState, Run, RunState
 from campaigns.pick_rules import as_plain, rules_in
@@ -21,6 +23,7 @@ from campaigns.review.findings import Review
 from campaigns.runs import campaign_of, find_run
 from campaigns.settings import Settings
 from campaigns.view import recommender
+from campaigns.waves import Waves, waves_of_run
 from engine.memory import looking_for_garbage_seldom
 from engine.recommend.explain import Why
 from engine.recommend.recommender import Heroes, PersonPicks, Recommender
@@ -56,9 +59,10 @@ def plan_run(
         view, model = recommender(session, settings.models, rules, now=run.planned_at)
         content = make_content(campaign, settings)
         cards = make_cards(session, content.public_url)
-        people = list(audience(session))
+        enough = had_enough(session, settings, now=run.planned_at, run_id=run_id)
+        people = list(audience(session, enough=enough))
     _clear(database, run_id)
-    drafts = Drafts(run, content, secrets)
+    drafts = Drafts(run, content, secrets, waves_of_run(campaign, run))
     manifest, review, done = hashlib.sha256(), Review(run_id), 0
     picks = picks_of(people, view, campaign.picks)
     with Press(content, cards, date=run.planned_at) as press, looking_for_garbage_seldom():
@@ -100,8 +104,9 @@ def picks_of(
 class Drafts:
     """Rows of people as columns, all but the hash of their letters."""
 
-    def __init__(self, run: Run, content: Content, secrets: Secrets) -> None:
-        self._run, self._content, self._secrets = run, content, secrets
+    def __init__(self, run: Run, content: Content, secrets: Secrets, waves: Waves | None = None) -> None:
+        self._run, self._content, self._secrets, self._waves = run, content, secrets, waves
+        self._occasion = f"message {run.id} {run.occurrence}"
         self._domain = content.sender.address.rpartition("@")[2]
         self._signer = unsubscribe_signer(secrets)
         self._languages = languages_of(content)
@@ -130,20 +135,25 @@ class Drafts:
             return row
         words = self._words_of(person.language)
         listed = [
-            [pick.sku_id, pick.score, pick.why.reason, self._sentence(pick.why, words), pick.propensity]
-            for pick in picks.picks
+            [sku_id, score, why.reason, self._sentence(why, words), propensity]
+            for sku_id, score, why, propensity in picks.picks
         ]
         return row | {
             "address": person.address,
             "domain": person.address.rpartition("@")[2].lower(),
+            "due_at": self._waves.due_at(person.time_zone) if self._waves else self._run.planned_at,
             "given_name": person.given_name,
             "banner": label_for(self._banners, picks.labels) if self._banners else "",
             "picks": _compact(listed),
             "why": _compact(reasons.frozen(picks)),
             "hero_sku_id": picks.picks[0].sku_id,
-            "message_id": f"{_message_number(self._secrets, self._run, person.key)}@{self._domain}",
+            "message_id": f"{self._message_number(person.key)}@{self._domain}",
             "token": self._signer.sign(person.key),
         }
+
+    def _message_number(self, key: str) -> str:
+        """The left side of the Message-ID: fixed for this run and person, and telling nothing about either."""
+        return hmac.digest(self._secrets.suppression, f"{self._occasion} {key}".encode(), "sha256").hex()[:32]
 
     def _sentence(self, why: Why, words: Words) -> str:
         """What the mail says of a pick, in its language: a few hundred sentences in all."""
@@ -155,10 +165,11 @@ class Drafts:
         return said
 
     def _words_of(self, language: str) -> Words:
-        locale = locale_of(self._content, language, self._languages)
-        if locale not in self._words:
-            self._words[locale] = words_for(self._content, locale)
-        return self._words[locale]
+        words = self._words.get(language)
+        if words is None:
+            locale = locale_of(self._content, language, self._languages)
+            words = self._words[language] = words_for(self._content, locale)
+        return words
 
 
 _NOTHING: dict[str, Any] = {
@@ -166,6 +177,7 @@ _NOTHING: dict[str, Any] = {
     "picks": "[]",
     "why": "{}",
     "hero_sku_id": None,
+    "due_at": None,
 }
 
 
@@ -190,16 +202,8 @@ def _judged(press: Press, batches: Iterator[list[dict[str, Any]]], review: Revie
         yield finished()
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
 def _compact(plain: object) -> str:
-    return _ENCODER.encode(plain)
-
-
-def _message_number(secrets: Secrets, run: Run, key: str) -> str:
-    """The left side of the Message-ID: fixed for this run and person, and telling nothing about either."""
-    return hmac.digest(secrets.suppression, f"message {run.id} {run.occurrence} {key}".encode(), "sha256").hex()[:32]
+    return orjson.dumps(plain).decode()
 
 
 def _clear(database: Engine, run_id: int) -> None:

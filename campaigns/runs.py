@@ -74,8 +74,6 @@ def decide(session: Session, run_id: int, go: bool, *, now: datetime) -> Run:
     """
     run = find_run(session, run_id)
     campaign = campaign_of(session, run)
-    if run.state != RunState.ASKING:
-        raise WrongState(f"run {run_id} is {run.state}; only a run that is asking waits for a decision")
     if go and campaign.state in (CampaignState.PAUSED, CampaignState.CANCELLED):
         mend = "resume it first" if campaign.state == CampaignState.PAUSED else "nothing of it is sent any more"
         raise WrongState(f"campaign {campaign.name} is {campaign.state}; {mend}")
@@ -88,7 +86,7 @@ def decide(session: Session, run_id: int, go: bool, *, now: datetime) -> Run:
     session.commit()
     session.refresh(run)
     if not isinstance(decided, CursorResult) or decided.rowcount != 1:
-        raise WrongState(f"run {run_id} is {run.state}: somebody else decided at this very moment")
+        raise WrongState(f"run {run_id} is {run.state}; only a run that is asking waits for a decision")
     return run
 
 

@@ -1,4 +1,4 @@
-"""`handpicked campaign`: make, list, show, schedule, pause, resume and cancel campaigns."""
+"""`handpicked campaign`: make, list, show, schedule, pause, resume and cancel campaigns, decide on missed times."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,17 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from studio.cli.options import DEFAULT_WORKSPACE, AsJson, CampaignName, Workspace, open_workspace
+from studio.cli.options import (
+    DEFAULT_WORKSPACE,
+    AsJson,
+    CampaignName,
+    Late,
+    LateHours,
+    OwnTime,
+    RunNumber,
+    Workspace,
+    open_workspace,
+)
 from studio.cli.output import say, say_json, table
 
 if TYPE_CHECKING:
@@ -129,14 +139,27 @@ def show(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_js
         found = find_campaign(session, campaign)
         runs = runs_of(session, found)
     if as_json:
-        plain = [{"run": run.id, "occurrence": run.occurrence.isoformat(), "state": run.state} for run in runs]
+        plain = [
+            {
+                "run": run.id,
+                "occurrence": run.occurrence.isoformat(),
+                "state": run.state,
+                "stopped_because": run.stopped_because,
+            }
+            for run in runs
+        ]
         say_json(_plain(found) | {"runs": plain})
         return
     for name, value in _plain(found).items():
         if value:
             say(f"{name}: {value}")
-    rows = [(run.id, f"{run.occurrence:%Y-%m-%d %H:%M}", run.state) for run in runs]
-    table(("run", "occurrence (UTC)", "state"), rows)
+    rows = [(run.id, f"{run.occurrence:%Y-%m-%d %H:%M}", run.state, run.stopped_because) for run in runs]
+    columns = ("run", "occurrence (UTC)", "state", "because")
+    width = 4 if any(row[-1] for row in rows) else 3
+    table(columns[:width], [row[:width] for row in rows])
+    for run in runs:
+        if run.state == "asking":
+            say(f"run {run.id} waits for you: handpicked campaign decide {run.id} --send, or --skip")
 
 
 @app.command()
@@ -145,6 +168,9 @@ def schedule(
     at: At = "",
     cron: Cron = "",
     time_zone: Zone = "UTC",
+    own_time: OwnTime = False,
+    missed: Late = "late",
+    late_hours: LateHours = 24,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Say when it goes out: once (--at) or again and again (--cron). `handpicked scheduler` does the rest."""
@@ -153,8 +179,39 @@ def schedule(
 
     world = open_workspace(workspace)
     with writing(world.database) as session:
-        found = set_schedule(session, campaign, now=world.clock(), at=at, cron=cron, time_zone=time_zone)
+        found = set_schedule(
+            session,
+            campaign,
+            now=world.clock(),
+            at=at,
+            cron=cron,
+            time_zone=time_zone,
+            own_time=own_time,
+            missed=missed,
+            late_hours=late_hours,
+        )
     say(f"campaign {found.name}: {_when(found)}")
+
+
+@app.command()
+def decide(
+    run: RunNumber,
+    send: Annotated[
+        bool | None, typer.Option("--send/--skip", help="Send it now after all, or not at all; one of the two.")
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Say what becomes of a run that asks, because its time was missed. The scheduler then sends it within seconds."""
+    from campaigns.errors import WrongState
+    from campaigns.runs import decide as decide_on
+    from subscribers.database import writing
+
+    if send is None:
+        raise WrongState(f"say what becomes of run {run}: --send or --skip")
+    world = open_workspace(workspace)
+    with writing(world.database) as session:
+        found = decide_on(session, run, send, now=world.clock())
+    say(f"run {run}: {'the scheduler sends it now' if send else found.stopped_because}")
 
 
 @app.command()
@@ -189,6 +246,12 @@ def _when(campaign: "Campaign") -> str:
     """The state, and the next due time in the campaign's own zone."""
     if campaign.state != "scheduled" or campaign.next_due is None:
         return campaign.state
+    from campaigns.calendar import FIRST_ON_EARTH
+
+    if campaign.own_time:
+        return (
+            f"scheduled, next {campaign.next_due.astimezone(FIRST_ON_EARTH):%a %Y-%m-%d %H:%M} in each one's own time"
+        )
     local = campaign.next_due.astimezone(ZoneInfo(campaign.time_zone))
     return f"scheduled, next {local:%a %Y-%m-%d %H:%M} {campaign.time_zone}"
 
@@ -196,7 +259,8 @@ def _when(campaign: "Campaign") -> str:
 def _plain(campaign: "Campaign") -> dict[str, Any]:
     import json
 
-    names = ("name", "state", "next_due", "cron", "time_zone", "template", "subject", "preheader", "picks", "transport")
+    timing = ("next_due", "cron", "time_zone", "own_time", "missed", "late_hours")
+    names = ("name", "state", *timing, "template", "subject", "preheader", "picks", "transport")
     fields = campaign.model_dump(mode="json")
     told = {name: fields[name] for name in names}
     return told | {"variables": json.loads(campaign.variables), "rules": json.loads(campaign.rules)}

@@ -16,6 +16,16 @@ Workspace = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
 RunNumber = Annotated[int, typer.Argument(metavar="RUN", help="The number of a run, as `plan` prints it.")]
 CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The name of a campaign.")]
+Late = Annotated[
+    str,
+    typer.Option(
+        "--missed", metavar="WHAT", help="A time found too late: late (send late), skip, or ask (wait for you)."
+    ),
+]
+LateHours = Annotated[int, typer.Option(metavar="N", help="With --missed late: not more than N hours late, 1 to 720.")]
+OwnTime = Annotated[
+    bool, typer.Option("--own-time", help="In each person's own time zone; --time-zone: of those without a known one.")
+]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An email address, in whatever case.")]
 DEFAULT_WORKSPACE = Path("workspace")
 _at_the_end = ExitStack()

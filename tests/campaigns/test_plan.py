@@ -16,6 +16,7 @@ from campaigns.freeze import frozen_press
 from campaigns.letters import row_of
 from campaigns.plan import plan_run
 from campaigns.preview import Previewer, planned_letter
+from campaigns.reasons import told
 from campaigns.runs import find_run
 from campaigns.training import train_model
 from campaigns.view import account_of_one, shown_picks
@@ -109,6 +110,23 @@ def test_neither_a_new_price_nor_a_new_template_changes_a_planned_mail(shop):
         if row["sha256"]:
             (letter,) = press.letters([row_of(row)])
             assert hashlib.sha256(letter.message).hexdigest() == row["sha256"]
+
+
+def test_a_row_as_older_plans_spelled_it_is_the_same_mail_and_the_same_reasons(shop):
+    run = shop.plan()
+    row = next(row for row in messages(shop, run) if row["sha256"])
+
+    def reasons():
+        with reading(shop.world.database) as session:
+            return told(session, run, row["address"], shop.world.secrets)
+
+    before, spelled = reasons(), {name: json.dumps(json.loads(row[name])) for name in ("picks", "why")}
+    assert spelled["picks"] != row["picks"]
+    shop.execute("UPDATE message SET picks = :picks, why = :why WHERE id = :id", id=row["id"], **spelled)
+    assert reasons() == before
+    with reading(shop.world.database) as session:
+        (letter,) = frozen_press(session, find_run(session, run)).letters([row_of(row | spelled)])
+    assert hashlib.sha256(letter.message).hexdigest() == row["sha256"]
 
 
 def test_the_hero_is_the_first_pick_that_recommend_shows(shop):
