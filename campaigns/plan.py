@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, Table, delete, update
+from sqlalchemy import Engine, delete, update
 from sqlmodel import Session, col
 
 from campaigns import ledger, reasons
@@ -31,12 +31,11 @@ from engine.render.banners import label_for
 from engine.render.content import Content
 from engine.render.languages import languages_of, locale_of, words_for
 from engine.render.locale import Words
-from subscribers.database import reading, writing
+from subscribers.database import insert_rows, reading, writing
 from subscribers.links import unsubscribe_signer
 from subscribers.secrets import Secrets
 
 PEOPLE_A_BATCH = 1_000
-_TABLE: Table = Message.__table__  # type: ignore[attr-defined]
 NO_PICKS = "nothing left to recommend"
 
 Progress = Callable[[int, int], None]
@@ -71,7 +70,7 @@ def plan_run(
                 line = f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n"
                 manifest.update(line.encode())
             with writing(database) as session:
-                session.connection().execute(_TABLE.insert(), rows)  # not by the ORM: 20 µs a row
+                insert_rows(session, Message, rows)
                 session.commit()
             done += len(rows)
             if progress:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from campaigns.audience import Person, audience
 from campaigns.freeze import frozen_press, make_cards, make_content
+from campaigns.frequency import had_enough
 from campaigns.letters import Letter, row_of
 from campaigns.models import Campaign, Run
 from campaigns.pick_rules import rules_in
@@ -44,6 +45,7 @@ class Previewer:
         self._view: Recommender
         self._view, _ = recommender(session, settings.models, rules_in(campaign.rules, settings), now=now)
         self._heroes = heroes_of(session, self._view, campaign.picks)
+        self._settings, self._now = settings, now
         content = make_content(campaign, settings)
         self._press = Press(content, make_cards(session, content.public_url), date=now)
         run = Run(campaign_id=campaign.id or 0, occurrence=now, planned_at=now, alive_at=now)
@@ -52,7 +54,8 @@ class Previewer:
     def of(self, address: str) -> Preview:
         """The mail of this person. Raises SubscriberUnknown, TemplateBroken."""
         subscriber = roster.find(self._session, address, self._secrets)
-        person = next(audience(self._session, only=subscriber.id))
+        enough = had_enough(self._session, self._settings, now=self._now, only=subscriber.id)
+        person = next(audience(self._session, only=subscriber.id, enough=enough))
         return self._preview(person)
 
     def _preview(self, person: Person) -> Preview:

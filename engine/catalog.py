@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from subscribers import cells
 from subscribers.csv_files import Columns, CsvFile, Row
-from subscribers.database import insert_new
+from subscribers.database import insert_new, take_turns
 from subscribers.errors import RowRejected
 from subscribers.import_report import ImportReport
 from subscribers.models import utc_column
@@ -158,6 +158,7 @@ def save_products(
     feed: a product that a feed brought (its link is another) stays as it is, and whether it is on sale is not touched.
     """
     ids = sku_ids(session, products)
+    take_turns(session, Product)
     there = {
         product.code: product for product in session.scalars(select(Product).where(col(Product.code).in_(products)))
     }

@@ -5,6 +5,7 @@ from collections import defaultdict
 from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
+from subscribers.database import take_turns
 from subscribers.models import Kind, Signal
 
 _Open = list[tuple[int, int, int]]
@@ -18,6 +19,7 @@ def settle(session: Session) -> int:
     nothing to cancel (bought before the file begins) stays open and is tried again at the next import. All of it is
     one transaction, and doing it twice changes nothing.
     """
+    take_turns(session, Signal)  # two that settle at once would cancel everything twice
     left = col(Signal.quantity) - col(Signal.settled)
     columns = (col(Signal.id), col(Signal.subscriber_id), col(Signal.sku_id), col(Signal.at), left.label("left"))
     open_cancellations = session.execute(

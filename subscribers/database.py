@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, SQLModel
 
+from subscribers import bulk
 from subscribers.errors import DatabaseUnreachable, shorten
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60  # one plan of 100,000 rows holds the write lock for about a second; a minute is never normal
-MIGRATING = 7_201_311  # any number, as long as nobody else locks by it
+MIGRATING, TURNS = 7_201_311, 7_201_312  # any numbers, as long as nobody else locks by them
+_TURN = text("SELECT pg_advisory_xact_lock(:kind, CAST(CAST(:table AS regclass) AS oid)::integer)")
+# READ COMMITTED: whoever waited for another transaction then sees what that one wrote, instead of failing
+_POSTGRESQL = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
 HEAD = "0004"  # the newest file in migrations/versions; a test compares the two
 
 
@@ -26,7 +29,8 @@ def open_database(url: str) -> Engine:
     Raises DatabaseUnreachable when it cannot be opened, or was made by a newer Handpicked.
     """
     try:
-        database = create_engine(url, hide_parameters=True)
+        options = _POSTGRESQL if make_url(url).get_backend_name() == "postgresql" else {}
+        database = create_engine(url, hide_parameters=True, **options)
     except ArgumentError as error:
         kind = shorten(url.partition("://")[0])
         raise DatabaseUnreachable(
@@ -68,15 +72,39 @@ def writing(database: Engine) -> Iterator[Session]:
         yield session
 
 
+def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows, by COPY on PostgreSQL. All have the columns of the first; the others get their defaults.
+
+    Raises sqlalchemy's IntegrityError where one is in conflict with what is there. The caller commits.
+    """
+    if rows:
+        bulk.insert(session.connection(), table.metadata.tables[_name_of(table)], rows)
+
+
 def insert_new(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> int:
-    """Insert the rows that are not there yet, and say how many that were: what makes every import safe to repeat."""
+    """Insert the rows that are not there yet, and say how many that were: what makes every import safe to repeat.
+
+    Of several rows the table is held with `take_turns`. The caller commits.
+    """
     if not rows:
         return 0
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    result = session.connection().execute(
-        dialect.insert(table).on_conflict_do_nothing(), rows, execution_options={"preserve_rowcount": True}
-    )
-    return int(result.rowcount)
+    if len(rows) > 1:  # two that insert the same rows in another order would each wait for the other
+        take_turns(session, table)
+    return bulk.insert_new(session.connection(), table.metadata.tables[_name_of(table)], rows)
+
+
+def take_turns(session: Session, table: type[SQLModel]) -> None:
+    """Wait until no other transaction has its turn with this table; ours ends with our transaction.
+
+    For those who read a table and then write what follows from it. Nobody else is kept waiting: neither readers nor an
+    opt-out. On SQLite there is nothing to do, because `writing` lets in one at a time.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_TURN, {"kind": TURNS, "table": _name_of(table)})
+
+
+def _name_of(table: type[SQLModel]) -> str:
+    return str(table.__tablename__)
 
 
 def _tune_sqlite(database: Engine) -> None:

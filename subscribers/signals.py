@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from subscribers import cells
 from subscribers.addresses import usable
+from subscribers.columns import read_columns
 from subscribers.csv_files import Columns, CsvFile, Row
 from subscribers.database import insert_new
 from subscribers.errors import AddressInvalid, RowRejected
@@ -165,9 +166,7 @@ def read_signals(
     query = _history(until, since)
     if subscriber_ids is not None:
         query = query.where(col(Signal.subscriber_id).in_(subscriber_ids))
-    cursor: Any = session.connection().execute(query).cursor  # the driver's own: plain tuples
-    rows = np.fromiter(cursor, dtype=_ROW)
-    return Signals(*(np.ascontiguousarray(rows[name]) for name in ("subscriber", "sku", "kind", "at", "quantity")))
+    return Signals(*read_columns(session, query, _ROW))
 
 
 def newest_signal_at(session: Session) -> int | None:

@@ -1,7 +1,6 @@
 """What tests of every room share: a clock that stands still, secrets, a database of their own, files to import."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from sqlalchemy import Engine
 
 from subscribers.database import open_database
 from subscribers.secrets import Secrets
+from tests.stores import Files, Server, Store, stores_of
 
 # no deadline: a busy machine is no bug. The same examples each time where nobody is there to read a new one
 hypothesis.settings.register_profile("handpicked", deadline=None, derandomize="CI" in os.environ)
@@ -36,35 +36,54 @@ def secrets() -> Secrets:
     return Secrets(suppression=b"a key for tests, not for people!", signing=("newest", "older"))
 
 
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
-    """Makes an empty database with all tables: for tests that need several, such as Hypothesis's examples.
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sqlite: runs on SQLite only, unlike the other tests of its module")
 
-    The migrations run once (100 ms); every database is a copy of that file (2 ms).
-    """
-    folder = tmp_path_factory.mktemp("databases")
-    first = folder / "first.db"
-    open_database(f"sqlite:///{first}").dispose()
-    numbers = count()
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if places := stores_of(metafunc, ROOT):
+        metafunc.parametrize("store", places, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server of this process's own, started when the first test needs it (1 s)."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Where the databases of a test are kept: in SQLite files, or where its parameter says."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        server: Server = request.getfixturevalue("postgres_server")
+        return server
+    return Files(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def new_database(store: Store) -> NewDatabase:
+    """Makes an empty database with all tables: for tests that need several, such as Hypothesis's examples."""
 
     @contextmanager
     def new() -> Iterator[Engine]:
-        path = folder / f"{next(numbers)}.db"
-        shutil.copyfile(first, path)
-        database = open_database(f"sqlite:///{path}")
-        try:
+        with store.new() as url, closing_database(open_database(url)) as database:
             yield database
-        finally:
-            database.dispose()
-            for leftover in folder.glob(f"{path.name}*"):
-                leftover.unlink()
 
     return new
 
 
+@contextmanager
+def closing_database(database: Engine) -> Iterator[Engine]:
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
 @pytest.fixture
 def database(new_database: NewDatabase) -> Iterator[Engine]:
-    """An empty database with all tables, on a file of its own."""
+    """An empty database with all tables, for this test alone."""
     with new_database() as database:
         yield database
 

@@ -1,12 +1,12 @@
 """A small sample shop with a trained model, made once and copied for each test; a mail server that can misbehave."""
 
-import shutil
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,6 +16,7 @@ from campaigns.edit import Definition, save_campaign
 from campaigns.execute import World, open_world, start_run
 from campaigns.pictures import draw_missing
 from campaigns.plan import plan_run
+from campaigns.smtp.pool import Smtp
 from campaigns.training import train_model
 from campaigns.transports import Memory, Transport
 from engine.catalog import PRODUCT_COLUMNS, import_products
@@ -25,6 +26,7 @@ from subscribers import consent, roster, signals
 from subscribers.csv_files import CsvFile
 from subscribers.database import reading, writing
 from subscribers.import_report import ImportReport
+from tests.stores import Store
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SETTINGS = """
@@ -59,8 +61,13 @@ class Shop:
         plan_run(self.world.database, number, self.world.settings, self.world.secrets)
         return number
 
-    def send(self, run: int, transport: Transport | None = None) -> dict[str, int]:
-        return send_run(self.world.database, run, transport or self.sink, clock=lambda: self.now)
+    def send(self, run: int, transport: Transport | Smtp | None = None, **options: Any) -> dict[str, int]:
+        def sleep(seconds: float) -> None:
+            self.pass_time(seconds=seconds)
+
+        return send_run(
+            self.world.database, run, transport or self.sink, clock=lambda: self.now, sleep=sleep, **options
+        )
 
     def opt_out(self, address: str) -> None:
         with writing(self.world.database) as session:
@@ -80,10 +87,16 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_shop(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("campaigns") / "shop"
     folder.mkdir()
-    (folder / "handpicked.toml").write_text(SETTINGS)
+    with store.workspace() as where:
+        (folder / "handpicked.toml").write_text(SETTINGS + where)
+        _fill(folder)
+        yield folder
+
+
+def _fill(folder: Path) -> None:
     world = open_world(folder, lambda: NOW)
     sample = write_sample_shop(folder / "sample", seed=3, until=NOW, products=40, subscribers=60, signals=1_500)
     with writing(world.database) as session:
@@ -108,25 +121,24 @@ def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train_model(session, world.settings, now=NOW, recipe=Recipe(components=8, epochs=3))
         save_campaign(session, Definition("weekly"), world.settings, now=NOW)
     world.close()
-    return folder
 
 
 @pytest.fixture
-def shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
-    yield from _copy(made_shop, tmp_path / "workspace")
+def shop(store: Store, made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
+    yield from _copy(store, made_shop, tmp_path / "workspace")
 
 
 @pytest.fixture
-def another_shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
+def another_shop(store: Store, made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
     """The same shop once more, with the same secrets, to do something else with."""
-    yield from _copy(made_shop, tmp_path / "another")
+    yield from _copy(store, made_shop, tmp_path / "another")
 
 
-def _copy(made_shop: Path, folder: Path) -> Iterator[Shop]:
-    shutil.copytree(made_shop, folder)
-    made = Shop(open_world(folder, lambda: made.now))
-    yield made
-    made.world.close()
+def _copy(store: Store, made_shop: Path, folder: Path) -> Iterator[Shop]:
+    with store.copied_workspace(made_shop, folder):
+        made = Shop(open_world(folder, lambda: made.now))
+        yield made
+        made.world.close()
 
 
 class ScriptedServer(socketserver.ThreadingTCPServer):
@@ -206,5 +218,5 @@ def server() -> Iterator[ScriptedServer]:
 def smtp_settings(shop: Shop, server: ScriptedServer) -> Callable[[], object]:
     """The shop's settings with this server in them."""
     return lambda: shop.world.settings.model_copy(
-        update={"smtp_host": "127.0.0.1", "smtp_port": server.port, "smtp_security": "none"}
+        update={"smtp_host": "127.0.0.1", "smtp_port": server.port, "smtp_security": "none", "smtp_connections": 1}
     )

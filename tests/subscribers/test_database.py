@@ -151,6 +151,7 @@ def test_a_database_made_by_a_newer_version_is_refused(database):
         open_database(str(database.url))
 
 
+@pytest.mark.sqlite
 def test_every_connection_has_the_write_ahead_log_and_foreign_keys(database):
     for scope in (reading, writing):
         with scope(database) as session:

@@ -1,32 +1,18 @@
-"""The same code on PostgreSQL: what differs from SQLite is tried on a real server."""
+"""What only PostgreSQL has: a server that others configure and restart, and processes that meet in it."""
 
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from itertools import count
-from pathlib import Path
+import threading
 
 import pytest
+from sqlalchemy import text
 
-from subscribers.database import insert_new, open_database, writing
-from subscribers.models import Sku
+from subscribers import consent
+from subscribers.database import insert_new, open_database, reading, writing
+from subscribers.models import Purpose, Sku
+from subscribers.roster import NewSubscriber, add_many
 
-
-def program(name: str) -> str:
-    """Where one of PostgreSQL's programs is: on the path, or where Debian keeps them, which is on no path."""
-    kept = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
-    return shutil.which(name) or (str(kept[-1]) if kept else "")
-
-
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        os.environ.get("CI") != "true" and not program("initdb"), reason="PostgreSQL's programs are not there"
-    ),
-]
+pytestmark = pytest.mark.postgres
 
 OPENER = """
 import sys
@@ -39,54 +25,7 @@ for url in sys.stdin:
 """
 
 
-@pytest.fixture(scope="module")
-def server():
-    """The folder of a running server that listens on a socket in it and nowhere else."""
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
-    folder = Path(
-        tempfile.mkdtemp(prefix="pg-")
-    )  # not in tmp_path: another user must get in, and a socket's path is short
-    if user:
-        shutil.chown(folder, "postgres")
-    subprocess.run(
-        [*user, program("initdb"), "-D", folder / "data", "-A", "trust", "-U", "shop", "--no-sync"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    control = [*user, program("pg_ctl"), "-D", folder / "data", "-w", "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
-    try:
-        yield folder
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def new_url(server):
-    """Makes an empty database, and gives its address."""
-    import psycopg
-
-    numbers = count()
-
-    def new() -> str:
-        name = f"shop{next(numbers)}"
-        with psycopg.connect(f"host={server} user=shop dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://shop@/{name}?host={server}"
-
-    return new
-
-
-@pytest.fixture
-def database(new_url):
-    database = open_database(new_url())
-    yield database
-    database.dispose()
-
-
-def test_two_processes_that_open_a_new_database_at_once_both_succeed(new_url):
+def test_two_processes_that_open_a_new_database_at_once_both_succeed(store):
     openers = [
         subprocess.Popen([sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -94,30 +33,54 @@ def test_two_processes_that_open_a_new_database_at_once_both_succeed(new_url):
     try:
         assert [opener.stdout.readline() for opener in openers] == ["ready\n"] * 2
         for _ in range(3):
-            url = new_url()
-            for opener in openers:
-                opener.stdin.write(f"{url}\n")
-                opener.stdin.flush()
-            assert [opener.stdout.readline() for opener in openers] == ["open\n"] * 2
+            with store.empty() as url:
+                for opener in openers:
+                    opener.stdin.write(f"{url}\n")
+                    opener.stdin.flush()
+                assert [opener.stdout.readline() for opener in openers] == ["open\n"] * 2
     finally:
         for opener in openers:
             opener.communicate()
 
 
-def test_insert_new_counts_only_what_was_not_there(database):
+def test_a_server_set_to_stricter_transactions_makes_no_writer_fail(store):
+    """At SERIALIZABLE, or REPEATABLE READ, whoever waited for another one's row fails instead of going on."""
+    with store.new() as url:
+        with store.connected() as connection:
+            name = url.partition("@/")[2].partition("?")[0]
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+        database = open_database(url)
+        with reading(database) as session:
+            assert session.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+        database.dispose()
+
+
+def test_an_open_database_can_be_used_after_the_server_was_restarted(store, database):
     with writing(database) as session:
-        assert insert_new(session, Sku, [{"code": "a"}, {"code": "b"}, {"code": "a"}]) == 2
-        assert insert_new(session, Sku, [{"code": "b"}, {"code": "c"}]) == 1
-        assert insert_new(session, Sku, [{"code": "b"}]) == 0
+        insert_new(session, Sku, [{"code": "OIL"}])
+        session.commit()
+    store.restart()
+    with reading(database) as session:
+        assert session.execute(text("SELECT code FROM sku")).scalar_one() == "OIL"
 
 
-def test_files_come_in_once_and_cancellations_are_settled(desk, now):
-    people, signals = "address\nana@example.com\n", "address,product,kind,at\nana@example.com,OIL,view,2026-05-01\n"
-    columns = ("RED MUG", "2.50", "7", "France")
-    bought = ("1", "10001", columns[0], 5, "2026-05-01", *columns[1:])
-    back = ("C2", "10001", columns[0], -3, "2026-05-02", *columns[1:])
-    assert [desk.people(people), desk.signals(signals)] == [{"added": 1}, {"added": 1}]
-    assert desk.orders([bought, back]) == {"purchases": 1, "cancellations": 1}
-    assert sorted(row[5] for row in desk.signal_rows()) == [0, 3, 3]
-    assert [desk.people(people), desk.signals(signals)] == [{"already there": 1}, {"already there": 1}]
-    assert desk.orders([bought, back]) == {"already there": 2}
+def test_an_opt_out_waits_for_a_hand_over_that_holds_the_person(database, secrets, now):
+    """So whoever is told "done" gets no mail that is committed afterwards."""
+    key = secrets.key_of("ana@example.com")
+    with writing(database) as session:
+        add_many(session, [NewSubscriber("ana@example.com", key, answers={Purpose.MAIL: True})], now=now)
+    done = threading.Event()
+
+    def opt_out() -> None:
+        with writing(database) as session:
+            consent.opt_out(session, key, at=now, how="link")
+        done.set()
+
+    with writing(database) as session:
+        session.execute(text("SELECT 1 FROM subscriber WHERE key = :key FOR SHARE"), {"key": key})
+        thread = threading.Thread(target=opt_out)
+        thread.start()
+        assert not done.wait(0.3)
+        session.commit()
+    assert done.wait(10)
+    thread.join()
