@@ -7,6 +7,7 @@ the next.
 
 import logging
 import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from subscribers.errors import SubscribersError
 TICK_SECONDS = 5
 logger = logging.getLogger("handpicked.scheduler")
 EXPECTED = (CampaignsError, EngineError, SubscribersError)
+_stopping = threading.Event()  # asked by jobs at work: what is on the wire is finished, the rest waits
 
 
 def utc_now() -> datetime:
@@ -36,7 +38,7 @@ def utc_now() -> datetime:
 
 def tick(workspace: str) -> None:
     """The job APScheduler calls: it takes text only, and everything else from the workspace."""
-    world = open_world(Path(workspace), utc_now)
+    world = open_world(Path(workspace), utc_now, _stopping.is_set)
     try:
         work(world)
     finally:
@@ -48,7 +50,7 @@ def work(world: World) -> list[int]:
     claim_due(world)
     with reading(world.database) as session:
         left = runs.unfinished(session, now=world.clock(), idle=True)
-    return [run_id for run_id in left if _carry_on(world, run_id)]
+    return [run_id for run_id in left if not world.stopping() and _carry_on(world, run_id)]
 
 
 def claim(workspace: str) -> None:
@@ -132,6 +134,7 @@ def run_forever(workspace: Path, *, announce: Callable[[str], None]) -> None:
     timer.add_job("scheduler:train", _cron_trigger(world.settings.train_at), **options)
 
     def stop(number: int, frame: FrameType | None) -> None:
+        _stopping.set()
         timer.shutdown(wait=False)
 
     signal.signal(signal.SIGTERM, stop)
@@ -139,6 +142,7 @@ def run_forever(workspace: Path, *, announce: Callable[[str], None]) -> None:
     try:
         timer.start()
     except KeyboardInterrupt:
+        _stopping.set()
         timer.shutdown()
 
 

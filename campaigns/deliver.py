@@ -19,7 +19,7 @@ from campaigns.handover import Handovers
 from campaigns.manner import Manner
 from campaigns.models import MessageState, Run, RunState
 from campaigns.patience import Patience
-from campaigns.runs import find_run
+from campaigns.runs import RETRY_AFTER, find_run
 from campaigns.smtp.pool import Smtp
 from campaigns.transports import Outbox, Transport, one_by_one
 from engine.memory import looking_for_garbage_seldom
@@ -67,7 +67,7 @@ def send_run(
                 stopping=stopping,
             )
     finally:
-        end(database, run_id, patience, now=clock())
+        end(database, run_id, patience, now=clock(), stopped=stopping())
     with reading(database) as session:
         return ledger.totals(session, run_id)
 
@@ -177,13 +177,16 @@ def _give_back(database: Engine, run_id: int, owner: str) -> None:
         session.commit()
 
 
-def end(database: Engine, run_id: int, patience: Patience, *, now: datetime) -> None:
-    """Give the run back, finished or not, and wait for a database that is away."""
+def end(database: Engine, run_id: int, patience: Patience, *, now: datetime, stopped: bool = False) -> None:
+    """Give the run back, finished or not, and wait for a database that is away.
+
+    stopped: we were asked to stop, so that the next scheduler goes on at once.
+    """
     with suppress(Exception):  # what went wrong before is what counts
-        patience(lambda: _end(database, run_id, now=now))
+        patience(lambda: _end(database, run_id, now=now, alive_at=now - RETRY_AFTER if stopped else now))
 
 
-def _end(database: Engine, run_id: int, *, now: datetime) -> None:
+def _end(database: Engine, run_id: int, *, now: datetime, alive_at: datetime) -> None:
     """sending → finished when no message is open, and the lease is given back either way. Commits.
 
     A run with deferred or unsent messages stays open: sending it again goes on with them.
@@ -191,7 +194,7 @@ def _end(database: Engine, run_id: int, *, now: datetime) -> None:
     with writing(database) as session:
         counts = ledger.totals(session, run_id)
         state = session.scalar(select(col(Run.state)).where(col(Run.id) == run_id))
-        values: dict[str, Any] = {"owner": "", "alive_at": now}
+        values: dict[str, Any] = {"owner": "", "alive_at": alive_at}
         if state == RunState.CANCELLED:
             ledger.give_up(session, run_id, "the run was cancelled")
         elif not sum(counts.get(state, 0) for state in ledger.OPEN):

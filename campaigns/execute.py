@@ -158,7 +158,7 @@ def send(
                 break
             died, before = _one_round(world, run_id, executor, count, progress), waiting
     finally:
-        deliver.end(world.database, run_id, patience, now=world.clock())
+        deliver.end(world.database, run_id, patience, now=world.clock(), stopped=world.stopping())
     with reading(world.database) as session:
         return ledger.totals(session, run_id)
 

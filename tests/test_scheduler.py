@@ -24,6 +24,7 @@ from subscribers.database import reading, writing
 from subscribers.models import Kind, Purpose
 from subscribers.roster import NewSubscriber, add_many
 from subscribers.signals import NewSignal, record
+from tests.smtp_sink import Options, Sink
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -376,7 +377,7 @@ def test_a_weekday_in_train_at_is_crons_own(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill_after", [0.0, 0.15, 0.4, 0.8])
+@pytest.mark.parametrize("kill_after", [0.15, *(pytest.param(n, marks=pytest.mark.sqlite) for n in (0.0, 0.4, 0.8))])
 def test_a_scheduler_killed_while_a_campaign_is_due_runs_it_once(tmp_path, kill_after, store):
     """The real process, a real SIGKILL, at several moments after the work began, and then another process."""
     with store.workspace() as where:
@@ -385,24 +386,57 @@ def test_a_scheduler_killed_while_a_campaign_is_due_runs_it_once(tmp_path, kill_
         world.close()
 
 
-def kill_one_and_start_another(world, kill_after):
+def make_due(world):
     with writing(world.database) as session:
         schedule(session, "weekly", now=datetime.now(UTC), cron="* * * * *")
         due = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%d %H:%M:%S.%f}"
         session.execute(text("UPDATE campaign SET cron = '', next_due = :at"), {"at": due})
         session.commit()
+
+
+def start_scheduler(world) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", "import sys; from studio.cli.main import main; main()"]
     command += ["scheduler", "--workspace", str(world.settings.workspace)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    first = start()
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_a_scheduler_that_is_stopped_leaves_nobody_in_doubt_and_the_next_goes_on_at_once(tmp_path):
+    folder = tmp_path / "workspace"
+    world = make_world(folder, lambda: datetime.now(UTC), people=400)
+    with Sink(Options(record=tmp_path / "record", delay=0.05)) as sink:
+        with (folder / "handpicked.toml").open("a") as file:
+            file.write(f'\nsmtp_host = "127.0.0.1"\nsmtp_port = {sink.port}\nsmtp_security = "none"\n')
+        with writing(world.database) as session:
+            session.execute(text("UPDATE campaign SET transport = 'smtp'"))
+            session.commit()
+        make_due(world)
+        first = start_scheduler(world)
+        wait_until(lambda: len(sink.accepted()) > 10)
+        first.terminate()
+        assert first.wait(timeout=10) in (0, -signal.SIGTERM)
+        counts = dict(query(world, "SELECT state, count(*) FROM message GROUP BY state"))
+        assert set(counts) == {"accepted", "planned"}
+        assert counts["accepted"] == len(sink.accepted())
+        second = start_scheduler(world)
+        try:
+            wait_until(lambda: query(world, "SELECT state FROM run") == [("finished",)])
+        finally:
+            second.terminate()
+            second.wait(timeout=10)
+        assert len({event["message_id"] for event in sink.accepted()}) == len(sink.accepted()) == 400
+    world.close()
+
+
+def kill_one_and_start_another(world, kill_after):
+    make_due(world)
+    first = start_scheduler(world)
     wait_until(lambda: query(world, "SELECT count(*) FROM run") == [(1,)])
     time.sleep(kill_after)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    second = start()
+    second = start_scheduler(world)
     try:
         wait_until(lambda: query(world, "SELECT state FROM run") == [("finished",)])
     finally:
