@@ -120,25 +120,41 @@ class RunFeed:
             self._get_ready(part, messages)
 
     def _claim(self) -> None:
-        rows = self._patience(self._claim_once)
+        failed = list[bool]()
+        rows = self._patience(lambda: self._claim_once(again=bool(failed)), again=lambda: failed.append(True))
         self._known.extend(row.id for row in rows)
         milestones.reached("claimed")
         self._rows.extend(rows[start : start + WRITTEN_AHEAD] for start in range(0, len(rows), WRITTEN_AHEAD))
 
-    def _claim_once(self) -> list[Any]:
+    def _claim_once(self, *, again: bool) -> list[Any]:
         now, pace = self._clock(), self._manner.pace
         count = min(CLAIM, max(1, int(pace.rate))) if pace.rate else CLAIM  # what leaves within about a second
         with writing(self._database) as session:
-            # a claim whose answer was lost was made all the same
-            rows = ledger.claimed_before(session, self._run_id, self._owner, but=self._known)
+            # a claim whose answer was lost may have been made all the same
+            rows = ledger.claimed_before(session, self._run_id, self._owner, but=self._known) if again else []
             if not rows:
-                if self._zones is None:
-                    self._zones = list(session.scalars(self._zones_of_run()))
-                quiet = self._manner.quiet_zones(self._zones, now)
+                quiet = self._quiet_zones(session, now)
                 busy = pace.busy(session, now=now.timestamp())
                 rows = ledger.claim(session, self._run_id, self._owner, count, now=now, quiet=quiet, busy=busy)
+                if quiet and not rows:
+                    self._put_off_until_morning(session, quiet, now)
             session.commit()
         return list(rows)
+
+    def _quiet_zones(self, session: Session, now: datetime) -> set[str]:
+        if self._manner.quiet is None:
+            return set()
+        if self._zones is None:
+            self._zones = list(session.scalars(self._zones_of_run()))
+        return self._manner.quiet.quiet_zones(self._zones, now=now)
+
+    def _put_off_until_morning(self, session: Session, quiet: set[str], now: datetime) -> None:
+        """Those in whose night it is become due when it ends, so that whoever sends comes back then."""
+        assert self._manner.quiet is not None
+        for zone in quiet:
+            awake = self._manner.quiet.next_awake([zone], now=now)
+            if awake is not None:
+                ledger.put_off(session, self._run_id, zone, until=awake, now=now)
 
     def _zones_of_run(self) -> Any:
         return select(col(Message.time_zone)).where(col(Message.run_id) == self._run_id).distinct()

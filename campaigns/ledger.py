@@ -7,18 +7,27 @@ planned ─ claim ─► claimed ─ begin ─► handing_over ─ settle ─►
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Row, func, insert, select, text, update
+from sqlalchemy import CursorResult, Row, TextClause, bindparam, func, insert, select, text, update
 from sqlmodel import Session, col
 
 from campaigns.models import Attempt, Message, MessageState, Run, RunState
+from subscribers.models import UtcDateTime
 
 CLAIMABLE = (MessageState.PLANNED, MessageState.DEFERRED)
 OPEN = (*CLAIMABLE, MessageState.CLAIMED, MessageState.HANDING_OVER)
 """States in which a message waits for something: a run is finished when none of its messages is in one."""
 _FROZEN = ("id", "key", "address", "given_name", "language", "banner", "picks", "message_id", "token", "sha256")
-_COLUMNS = (*_FROZEN, "domain", "attempts")
+_COLUMNS = (*_FROZEN, "domain", "attempts", "due_at")
+# First the choice, once and in its order: joined to the rest, PostgreSQL may look for more rows after the first are
+# locked. As text and in one statement 10 µs a message; as three built from columns 18.
+_CLAIM = (
+    "WITH due AS MATERIALIZED (SELECT id FROM message WHERE run_id = :run AND state = :state AND due_at <= :now{but} "
+    "ORDER BY due_at, id LIMIT :count{lock}) UPDATE message SET state = 'claimed', claimed_by = :owner "
+    f"WHERE id IN (SELECT id FROM due) RETURNING {', '.join(_COLUMNS)}"
+)
 _RELEASE = text(
     "UPDATE message SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'planned' END, claimed_by = '' "
     "WHERE run_id = :run AND claimed_by = :owner AND state = 'claimed'"
@@ -40,27 +49,36 @@ def claim(
     quiet: time zones in which nobody gets a mail now. busy: domains that have as much as they may for the moment. The
     caller commits.
     """
-    ids = list[int]()
+    given: dict[str, Any] = {"run": run_id, "owner": owner, "now": now}
+    given |= {name: list(said) for name, said in (("quiet", quiet), ("busy", busy)) if said}
+    statement = _claim(tuple(given)[3:], session.get_bind().dialect.name)
+    found = list[Row[*tuple[object, ...]]]()
     for state in CLAIMABLE:  # one after the other: with both at once SQLite sorts the whole run for each claim
-        if len(ids) < count:
-            wanted = (
-                select(col(Message.id))
-                .where(col(Message.run_id) == run_id, col(Message.state) == state, col(Message.due_at) <= now)
-                .where(col(Message.time_zone).not_in(quiet) if quiet else text("1 = 1"))
-                .where(col(Message.domain).not_in(busy) if busy else text("1 = 1"))
-                .order_by(col(Message.due_at), col(Message.id))
-                .limit(count - len(ids))
-                .with_for_update(
-                    skip_locked=True
-                )  # on PostgreSQL two senders take different rows; SQLite has one writer
-            )
-            ids += [number for number in session.scalars(wanted) if number is not None]
-    if not ids:
-        return []
-    session.execute(
-        update(Message).where(col(Message.id).in_(ids)).values(state=MessageState.CLAIMED, claimed_by=owner)
-    )
-    return _frozen(session, ids)
+        if len(found) < count:
+            found += session.execute(statement, given | {"state": state, "count": count - len(found)})
+    if erased := [row.id for row in found if not row.address]:  # while they were on the wire, or in doubt
+        gone = update(Message).where(col(Message.id).in_(erased))
+        session.execute(gone.values(state=MessageState.SUPPRESSED, reason="erased", claimed_by=""))
+        found = [row for row in found if row.address]
+        if not found:
+            return claim(session, run_id, owner, count, now=now, quiet=quiet, busy=busy)
+    return sorted(found, key=lambda row: (row.due_at, row.id))
+
+
+@cache
+def _claim(but: tuple[str, ...], dialect: str) -> TextClause:
+    """The statement. On PostgreSQL two senders take different rows; SQLite has one writer."""
+    refused = {"quiet": " AND time_zone NOT IN :quiet", "busy": " AND domain NOT IN :busy"}
+    lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    source = _CLAIM.format(but="".join(refused[name] for name in but), lock=lock)
+    lists = [bindparam(name, expanding=True) for name in but]
+    return text(source).bindparams(bindparam("now", type_=UtcDateTime()), *lists)
+
+
+def put_off(session: Session, run_id: int, time_zone: str, *, until: datetime, now: datetime) -> None:
+    """Whoever is due in this time zone is so only from `until` on. The caller commits."""
+    waiting = (col(Message.state).in_(CLAIMABLE), col(Message.due_at) <= now, col(Message.time_zone) == time_zone)
+    session.execute(update(Message).where(col(Message.run_id) == run_id, *waiting).values(due_at=until))
 
 
 def claimed_before(

@@ -1,7 +1,7 @@
 """The manner in which mails leave: how fast, from which return path, signed, in whose night not, and when it is too
 much."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -9,7 +9,7 @@ from typing import Protocol
 from campaigns import status_codes
 from campaigns.dkim import make_signer
 from campaigns.pace import Pace
-from campaigns.quiet_hours import quiet_hours
+from campaigns.quiet_hours import QuietHours, quiet_hours
 from campaigns.return_path import ReturnPath
 from campaigns.settings import Settings
 from subscribers.secrets import Secrets
@@ -30,16 +30,12 @@ def _nobody(reply: str) -> str:
     return ""
 
 
-def _no_zone(zones: Iterable[str], now: datetime) -> Collection[str]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Manner:
     """The manner of one run; as it stands here that of the outbox: at once, from the sender's address, unsigned.
 
     return_path: the envelope sender of a message by its row's id. never_again: a reply to why its address must never
-    be mailed again, or to nothing. quiet_zones: those of these time zones in which nobody gets a mail at that moment.
+    be mailed again, or to nothing. quiet: the hours in which nobody gets a mail, in their own time zone.
     The rest are settings of the same names.
     """
 
@@ -47,7 +43,7 @@ class Manner:
     return_path: Callable[[int], str] | None = None
     sign: Sign | None = None
     never_again: Callable[[str], str] = _nobody
-    quiet_zones: Callable[[Iterable[str], datetime], Collection[str]] = _no_zone
+    quiet: QuietHours | None = None
     retry_days: float = 2
     pause_at_failures: float = 0.1
     pause_at_bounces: float = 0.05
@@ -58,13 +54,13 @@ def manner_of(transport: str, settings: Settings, secrets: Secrets) -> Manner:
     """The manner of a campaign with this transport. Raises SettingsInvalid."""
     if transport != "smtp":
         return Manner()
-    signer, quiet = make_signer(settings), quiet_hours(settings.quiet_hours)
+    signer = make_signer(settings)
     return_path = ReturnPath(settings, secrets) if settings.bounce_address else None
     return Manner(
         return_path=return_path.of if return_path else None,
         sign=signer.sign if signer else None,
         never_again=_never_again,
-        quiet_zones=(lambda zones, now: quiet.quiet_zones(zones, now=now)) if quiet else _no_zone,
+        quiet=quiet_hours(settings.quiet_hours),
         pace=Pace(settings.mails_per_second, settings.domain_mails_per_second),
         retry_days=settings.retry_days,
         pause_at_failures=settings.pause_at_failures,
