@@ -8,7 +8,7 @@ WORKSPACE ?= workspace
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test caniemail demo studio test test-fast lint bench
+.PHONY: help setup setup-test caniemail demo studio test test-fast crash lint bench
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -34,6 +34,9 @@ test: setup-test lint  ## everything: linters, types, all tests
 
 test-fast: setup-test  ## the tests of a minute
 	@$(PYTEST) -q -n $(WORKERS) -m "not slow and not browser and not postgres and not orders"
+
+crash: setup-test  ## the crash tests in full: 10,000 people, 200 kills, every label, both stores; a quarter of an hour
+	@CRASH_TESTS=whole $(PYTEST) -q -n $(WORKERS) tests/crash tests/campaigns/test_opt_out_during_run.py
 
 lint: setup-test  ## ruff and mypy
 	@$(VENV)/bin/ruff check .

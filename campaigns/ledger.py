@@ -71,7 +71,7 @@ def _claim(but: tuple[str, ...], dialect: str) -> TextClause:
     refused = {"quiet": " AND time_zone NOT IN :quiet", "busy": " AND domain NOT IN :busy"}
     lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     source = _CLAIM.format(but="".join(refused[name] for name in but), lock=lock)
-    lists = [bindparam(name, expanding=True) for name in but]
+    lists: list[Any] = [bindparam(name, expanding=True) for name in but]
     return text(source).bindparams(bindparam("now", type_=UtcDateTime()), *lists)
 
 
