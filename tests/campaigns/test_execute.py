@@ -44,7 +44,7 @@ class Mailing:
         """SHA-256 by Message-ID, as the plan froze them."""
         with self.world.database.connect() as connection:
             rows = connection.exec_driver_sql("SELECT message_id, sha256 FROM message WHERE state <> 'skipped'")
-            return {message_id: sha256 for message_id, sha256 in rows}
+            return dict(tuple(row) for row in rows)
 
     def arrived(self) -> dict[str, str]:
         return {event["message_id"]: event["sha256"] for event in self.sink.accepted()}

@@ -19,6 +19,9 @@ from subscribers.database import reading, writing
 from subscribers.import_report import ImportReport
 from tests.engine.mails import SENDER, UNSUBSCRIBE, recipient, shipped_content
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 GOOD = {
     "id": "OIL",
     "title": "Rosehip Face Oil",

@@ -12,6 +12,9 @@ from subscribers.database import reading
 from subscribers.models import Signal
 from subscribers.roster import BATCH
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 SIGNALS = 20_000
 
 IMPORTER = """

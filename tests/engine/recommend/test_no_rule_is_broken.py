@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,9 @@ from engine.recommend.rules import Rules
 from subscribers.models import Kind
 from tests.engine.odd_shops import FILTERS, OddShop, allowed, check_heroes_ran_out, forbidden, odd_shops
 from tests.engine.shops import DAY, PLAIN, Row, skus
+
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
 
 quickly = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 some_filters = st.lists(st.sampled_from(sorted(FILTERS)).map(parse_filter), max_size=2).map(tuple)

@@ -29,6 +29,9 @@ from engine.render.content import Mail
 from engine.render.inline import InlinePath
 from subscribers.errors import AddressInvalid
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 ROOT = Path(__file__).parents[3]
 MAIL = Mail("a subject", "a preheader", ("<p>", "</p>"), ("a text\n",))
 

@@ -13,6 +13,8 @@ from engine.render.inline import InlinePath
 from tests.engine.mails import FOLDERS, UNSUBSCRIBE, Files, card, dom, fast, prepared, shipped_content
 from tests.engine.render.random_templates import CSS, HOSTILE, POSITIONAL, bodies, contexts, odd_bodies, shells
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
 
 def mail_both_ways(name: str, *, picks: int, **changes: Any) -> tuple[Mail, Mail]:
     """(the mail from the template inlined once, the mail inlined by itself)."""

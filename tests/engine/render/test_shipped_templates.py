@@ -15,6 +15,9 @@ from engine.render.locale import Words
 from tests.engine.mails import dom
 from tests.engine.render import postcards
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 FOLDER = Path(__file__).parents[3] / "templates" / "email"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.html"))
 SOURCES = sorted(FOLDER.rglob("*.html"))

@@ -166,6 +166,7 @@ def test_nothing_is_lost_whatever_is_read(html):
     nested(html)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part",
     [
