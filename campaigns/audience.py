@@ -36,9 +36,8 @@ def audience(session: Session, *, only: int | None = None, enough: Enough | None
     enough = enough or Enough()
     suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
     names = ("id", "key", "address", "given_name", "language", "time_zone", "may_mail", "may_personalise")
-    query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed")).order_by(
-        col(Subscriber.id)
-    )
+    query = select(*(getattr(Subscriber, name) for name in names), suppressed.label("suppressed"))
+    query = query.where(col(Subscriber.address) != "").order_by(col(Subscriber.id))  # without one: erased, a number
     if only is not None:
         query = query.where(col(Subscriber.id) == only)
     for row in session.execute(query):

@@ -19,6 +19,7 @@ from campaigns.handover import Handovers
 from campaigns.manner import Manner
 from campaigns.models import MessageState, Run, RunState
 from campaigns.patience import Patience
+from campaigns.press import Press
 from campaigns.runs import RETRY_AFTER, find_run
 from campaigns.smtp.pool import Smtp
 from campaigns.transports import Outbox, Transport, one_by_one
@@ -55,7 +56,7 @@ def send_run(
     begin(database, run_id, now=clock(), resend_in_doubt=resend_in_doubt)
     try:
         with transport:
-            recover(database, run_id, transport, now=clock())
+            patience(lambda: recover(database, run_id, transport, now=clock()))
             send_share(
                 database,
                 run_id,
@@ -68,6 +69,10 @@ def send_run(
             )
     finally:
         end(database, run_id, patience, now=clock(), stopped=stopping())
+    return patience(lambda: _totals(database, run_id))
+
+
+def _totals(database: Engine, run_id: int) -> dict[str, int]:
     with reading(database) as session:
         return ledger.totals(session, run_id)
 
@@ -93,11 +98,7 @@ def send_share(
 ) -> None:
     """Claim and send until nothing is due: what one of several senders of a run does. transport: entered already."""
     owner = leases.this_process()
-    with writing(database) as session:
-        run = find_run(session, run_id)
-        press = frozen_press(session, run)
-        leases.still_here(session, now=clock())
-        session.commit()
+    run, press = patience(lambda: _opened(database, run_id, now=clock()))
     handovers = Handovers(database, owner, patience, careful=not transport.remembers)
     gate = LedgerGate(handovers, clock, retry_days=manner.retry_days, never_again=manner.never_again)
     started = clock()
@@ -119,6 +120,16 @@ def send_share(
             with suppress(Exception):
                 handovers.flush()
             patience(lambda: _give_back(database, run_id, owner))
+
+
+def _opened(database: Engine, run_id: int, *, now: datetime) -> tuple[Run, Press]:
+    """The run and its press; and the others know that this process is there."""
+    with writing(database) as session:
+        run = find_run(session, run_id)
+        press = frozen_press(session, run)
+        leases.still_here(session, now=now)
+        session.commit()
+    return run, press
 
 
 def _begin(session: Session, run: Run, now: datetime) -> None:
@@ -184,6 +195,18 @@ def end(database: Engine, run_id: int, patience: Patience, *, now: datetime, sto
     """
     with suppress(Exception):  # what went wrong before is what counts
         patience(lambda: _end(database, run_id, now=now, alive_at=now - RETRY_AFTER if stopped else now))
+
+
+def wind_up(database: Engine, run_id: int, transport: Transport | Smtp, *, now: datetime) -> None:
+    """Give an end to what a sender held that died, when its run was cancelled and nobody will send it any more.
+
+    What a living one holds it gives up itself; until then the run keeps its owner, so that somebody looks again.
+    """
+    recover(database, run_id, transport, now=now)
+    with reading(database) as session:
+        held = ledger.owners(session, run_id)
+    if not held:
+        _end(database, run_id, now=now, alive_at=now)
 
 
 def _end(database: Engine, run_id: int, *, now: datetime, alive_at: datetime) -> None:

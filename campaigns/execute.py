@@ -104,8 +104,20 @@ def carry_on(world: World, run_id: int, *, resend_in_doubt: bool = False) -> Run
             raise
     if state in (RunState.PLANNING, RunState.PLANNED, RunState.SENDING) or resend_in_doubt:
         send(world, run_id, resend_in_doubt=resend_in_doubt)
+    elif state == RunState.CANCELLED:
+        wind_up(world, run_id)
     with reading(world.database) as session:
         return find_run(session, run_id)
+
+
+def wind_up(world: World, run_id: int) -> None:
+    """Give everybody in a cancelled run an end, also those whom a sender held that died."""
+    with reading(world.database) as session:
+        run = find_run(session, run_id)
+        left = run.owner or ledger.owners(session, run_id)
+        if not left or not leases.is_gone(run.owner, run.alive_at, now=world.clock()):
+            return
+    deliver.wind_up(world.database, run_id, transport_of(world, run_id), now=world.clock())
 
 
 def transport_of(world: World, run_id: int) -> Transport | Smtp:
@@ -151,12 +163,13 @@ def send(
     try:
         died, before = False, -1
         for _ in range(ROUNDS):
-            deliver.recover(world.database, run_id, transport, now=world.clock())  # what a dead shard had claimed
-            waiting = _due(world, run_id)
+            # what a dead shard had claimed
+            patience(lambda: deliver.recover(world.database, run_id, transport, now=world.clock()))
+            waiting = patience(lambda: _due(world, run_id))
             # those in whose night it is wait on
             if not waiting or (waiting == before and not died) or world.stopping():
                 break
-            died, before = _one_round(world, run_id, executor, count, progress), waiting
+            died, before = _one_round(world, run_id, executor, count, progress=progress, patience=patience), waiting
     finally:
         deliver.end(world.database, run_id, patience, now=world.clock(), stopped=world.stopping())
     with reading(world.database) as session:
@@ -212,7 +225,9 @@ def stop_signals() -> Callable[[], bool]:
     return lambda: bool(asked)
 
 
-def _one_round(world: World, run_id: int, executor: Executor | None, count: int, progress: Progress | None) -> bool:
+def _one_round(
+    world: World, run_id: int, executor: Executor | None, count: int, *, progress: Progress | None, patience: Patience
+) -> bool:
     """Run shards until all have ended. Returns whether one of them died, so that another round may be needed."""
     own, stop = None, get_context("spawn").Event()
     if executor is None:
@@ -227,7 +242,7 @@ def _one_round(world: World, run_id: int, executor: Executor | None, count: int,
             waiting = list(wait(waiting, timeout=1).not_done)
             if world.stopping():
                 stop.set()
-            _say_that_we_live(world, run_id, progress)
+            patience(lambda: _say_that_we_live(world, run_id, progress))
     except BrokenExecutor:
         return True
     finally:

@@ -24,6 +24,9 @@ from subscribers.database import writing
 
 CLAIM = 100  # messages a claim: a crash leaves at most these claimed, and they go back at the next start
 WRITTEN_AHEAD = 25  # messages written at a time, 1 MB; while they are sent the next ones are written
+AHEAD = 8  # mails with a limit that have their moment before it comes: while the next are written, moments pass
+MOST_READY = 3 * CLAIM  # messages that wait for a slow domain, 12 MB, while those of others are fetched
+AT_ONCE = 0.0  # the moment of a mail that no limit keeps
 LOOKS_EVERY = timedelta(seconds=1)
 RENEWED_EVERY = timedelta(seconds=10)
 
@@ -55,7 +58,8 @@ class RunFeed:
         self._ready: list[tuple[float, int, Outgoing]] = []
         self._rows: deque[list[Any]] = deque()
         self._under_way: list[Any] = []
-        self._ended = self._halted = False
+        self._ended = self._halted = self._nothing_more = False
+        self._free = 0  # of those that are ready, how many are to domains without a limit of their own
         self._looked = self._renewed = clock()
         self._zones: list[str] | None = None
         self._known: deque[int] = deque(maxlen=20 * CLAIM)  # more than can be claimed, or in the air, at a time
@@ -68,12 +72,14 @@ class RunFeed:
             return None
         if not self._manner.pace.unlimited:
             now = self._clock().timestamp()
-            if now - self._ready[0][0] > LATE:
+            if AT_ONCE < self._ready[0][0] < now - LATE:
                 self._pace_anew(now)
             if self._ready[0][0] > now:
                 return None
         self.done += 1
-        return heapq.heappop(self._ready)[2]
+        outgoing = heapq.heappop(self._ready)[2]
+        self._free -= not self._manner.pace.has_own(_domain(outgoing))
+        return outgoing
 
     def wait(self) -> float | None:
         """Seconds until `take` may give something, 0.0 when it does now; None when it will not any more."""
@@ -107,11 +113,11 @@ class RunFeed:
 
     def _fill(self) -> None:
         """See that something is ready, or on its way."""
-        while not self._ready and not self._ended:
+        while self._wants_more() and not self._ended:
             if not self._under_way and not self._rows:
                 self._claim()
             if not self._under_way and not self._rows:
-                self._ended = True
+                self._nothing_more, self._ended = True, not self._ready
                 return
             self._write_ahead()
             part, messages = self._under_way, self._press.finish()
@@ -119,9 +125,16 @@ class RunFeed:
             self._write_ahead()
             self._get_ready(part, messages)
 
+    def _wants_more(self) -> bool:
+        """Whether nothing is ready; with a limit also whether hardly anything is that is not kept by its own domain."""
+        if not self._ready or self._manner.pace.unlimited:
+            return not self._ready
+        return self._free < AHEAD and len(self._ready) < MOST_READY and not self._nothing_more
+
     def _claim(self) -> None:
         failed = list[bool]()
         rows = self._patience(lambda: self._claim_once(again=bool(failed)), again=lambda: failed.append(True))
+        self._nothing_more = not rows
         self._known.extend(row.id for row in rows)
         milestones.reached("claimed")
         self._rows.extend(rows[start : start + WRITTEN_AHEAD] for start in range(0, len(rows), WRITTEN_AHEAD))
@@ -136,6 +149,8 @@ class RunFeed:
                 quiet = self._quiet_zones(session, now)
                 busy = pace.busy(session, now=now.timestamp())
                 rows = ledger.claim(session, self._run_id, self._owner, count, now=now, quiet=quiet, busy=busy)
+                if busy and not rows and not self._ready:  # nobody else is left: wait for them
+                    rows = ledger.claim(session, self._run_id, self._owner, AHEAD, now=now, quiet=quiet)
                 if quiet and not rows:
                     self._put_off_until_morning(session, quiet, now)
             session.commit()
@@ -173,7 +188,8 @@ class RunFeed:
             envelope = Envelope(return_path(row.id) if return_path else sender, row.address)
             signed = sign(message, at=self._date) if sign else message
             outgoing = Outgoing(row.id, row.message_id, envelope, signed, row.attempts)
-            heapq.heappush(self._ready, (moment, row.id, outgoing))
+            heapq.heappush(self._ready, (moment if self._manner.pace.limits(row.domain) else AT_ONCE, row.id, outgoing))
+            self._free += not self._manner.pace.has_own(row.domain)
 
     def _moments(self, domains: list[str]) -> list[float]:
         now = self._clock().timestamp()
@@ -189,8 +205,14 @@ class RunFeed:
         return self._patience(reserve)
 
     def _pace_anew(self, now: float) -> None:
-        """What missed its moment gets another one."""
-        waiting = [outgoing for _, _, outgoing in sorted(self._ready)]
-        moments = self._moments([outgoing.envelope.recipient.rpartition("@")[2].lower() for outgoing in waiting])
-        self._ready = [(moment, outgoing.id, outgoing) for moment, outgoing in zip(moments, waiting, strict=True)]
+        """Those that missed their moment get another one."""
+        late = [one for one in self._ready if AT_ONCE < one[0] < now - LATE]
+        moments = self._moments([_domain(outgoing) for _, _, outgoing in sorted(late)])
+        kept = [one for one in self._ready if not AT_ONCE < one[0] < now - LATE]
+        anew = [(moment, one[1], one[2]) for moment, one in zip(moments, sorted(late), strict=True)]
+        self._ready = kept + anew
         heapq.heapify(self._ready)
+
+
+def _domain(outgoing: Outgoing) -> str:
+    return outgoing.envelope.recipient.rpartition("@")[2].lower()

@@ -15,16 +15,14 @@ DROPS = 3  # times a message may lose its connection before it waits like one th
 
 
 class LedgerGate:
-    """The gate of one sender in one run. first: when the run was planned; retries end retry_days after it.
+    """The gate of one sender in one run. retry_days: counted from a message's first try, because a run may have been
+    paused for days, and a wave leaves a day after its plan.
 
     tried, failed: how many messages were answered, and how many of them for good with no.
     """
 
-    def __init__(
-        self, handovers: Handovers, clock: Clock, *, first: datetime, retry_days: float, never_again: Judge
-    ) -> None:
-        self._handovers, self._clock, self._first, self._days = handovers, clock, first, retry_days
-        self._never_again = never_again
+    def __init__(self, handovers: Handovers, clock: Clock, *, retry_days: float, never_again: Judge) -> None:
+        self._handovers, self._clock, self._days, self._never_again = handovers, clock, retry_days, never_again
         self.tried = self.failed = 0
 
     @property
@@ -41,8 +39,13 @@ class LedgerGate:
         self.tried += 1
         self._handovers.settle(Settled(outgoing.id, MessageState.ACCEPTED, reply, self._clock()))
 
-    def refused(self, outgoing: Outgoing, reply: str, *, permanent: bool | None = None) -> None:
-        """4xx: tried again, for as long as the rule says. 5xx: failed at once; a hard bounce is never mailed again."""
+    def refused(
+        self, outgoing: Outgoing, reply: str, *, permanent: bool | None = None, of_sender: bool = False
+    ) -> None:
+        """4xx: tried again, for as long as the rule says. 5xx: failed at once; a hard bounce is never mailed again.
+
+        of_sender: "no such user" said to MAIL is about us, and would suppress the whole list.
+        """
         self.tried += 1
         now = self._clock()
         if permanent is None:
@@ -54,7 +57,7 @@ class LedgerGate:
         self.failed += 1
         if not permanent:
             reply = f"given up after {outgoing.attempts + 1} tries: {reply}"
-        never = self._never_again(reply) if permanent else ""
+        never = self._never_again(reply) if permanent and not of_sender else ""
         self._handovers.settle(Settled(outgoing.id, MessageState.FAILED, reply, now, suppress=never))
 
     def dropped(self, outgoing: Outgoing, reason: str) -> None:
@@ -74,4 +77,5 @@ class LedgerGate:
         self._handovers.flush()
 
     def _next_try(self, outgoing: Outgoing, now: datetime) -> datetime | None:
-        return retries.next_try(outgoing.attempts + 1, outgoing.message_id, now=now, first=self._first, days=self._days)
+        first = (self._handovers.first_try(outgoing.id) if outgoing.attempts else None) or now
+        return retries.next_try(outgoing.attempts + 1, outgoing.message_id, now=now, first=first, days=self._days)

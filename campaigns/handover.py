@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Engine, func, select, text
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from campaigns import milestones
 from campaigns.models import Attempt, MessageState
 from campaigns.patience import Patience
 from subscribers import consent
+from subscribers.database import reading
 from subscribers.models import UtcDateTime
 
 _MINE = "claimed_by = :owner AND state IN ({states})"
@@ -27,6 +28,9 @@ _BEGIN = (
     f"WHERE id IN ({{ids}}) AND {_MINE} AND {_ALLOWED} "
     "AND EXISTS (SELECT 1 FROM run WHERE run.id = message.run_id AND run.state = 'sending') RETURNING id"
 )
+# On PostgreSQL a refusal may commit between this statement's look at consent and our commit. Whoever refuses changes
+# or locks the person's row, so we hold it while we look. SQLite has one writer at a time.
+_HOLD = "SELECT 1 FROM subscriber WHERE key IN (SELECT key FROM message WHERE id IN ({ids})) ORDER BY id FOR SHARE"
 _SUPPRESS = (
     "UPDATE message SET state = 'suppressed', reason = 'opted out after planning', claimed_by = '' "
     f"WHERE id IN ({{ids}}) AND {_MINE} AND NOT ({_ALLOWED})"
@@ -73,7 +77,7 @@ class Handovers:
         self._tried, self._settle, self._refuse = (
             _Statement(source, database) for source in (_TRIED, _SETTLE, _REFUSE)
         )
-        self._groups: dict[tuple[int, str], tuple[_Statement, _Statement]] = {}
+        self._groups: dict[tuple[int, str], tuple[_Statement, ...]] = {}
         self.settled: list[Settled] = []
         """What ended and is not written yet: the next commit takes it along."""
 
@@ -119,10 +123,12 @@ class Handovers:
             self._patience(self._flush, again=self._reconnect)
 
     def _begin(self, ids: Sequence[int], states: str) -> set[int]:
-        begin, refuse = self._group(len(ids), states)
+        begin, refuse, hold = self._group(len(ids), states)
         given = {f"id{place}": number for place, number in enumerate(ids)} | {"owner": self._owner}
         self._start()
         self._write()
+        if not self._sqlite:
+            self._cursor.execute(hold.text, hold.values(given))
         self._cursor.execute(begin.text, begin.values(given))
         allowed = {row[0] for row in self._cursor.fetchall()}
         if len(allowed) < len(ids):
@@ -133,9 +139,8 @@ class Handovers:
         return allowed
 
     def _first_try(self, message_id: int) -> datetime | None:
-        with Session(self._database) as session:
-            first = session.scalar(select(func.min(col(Attempt.at))).where(col(Attempt.message_id) == message_id))
-        return first
+        with reading(self._database) as session:
+            return session.scalar(select(func.min(col(Attempt.at))).where(col(Attempt.message_id) == message_id))
 
     def _flush(self) -> None:
         self._start()
@@ -165,13 +170,13 @@ class Handovers:
         if refused := [row for row in rows if row["suppress"]]:
             self._cursor.executemany(self._refuse.text, [self._refuse.values(row) for row in refused])
 
-    def _group(self, count: int, states: str) -> "tuple[_Statement, _Statement]":
+    def _group(self, count: int, states: str) -> "tuple[_Statement, ...]":
         name = count, states
         if name not in self._groups:
             ids = ", ".join(f":id{place}" for place in range(count))
-            self._groups[name] = (
-                _Statement(_BEGIN.format(ids=ids, states=states), self._database),
-                _Statement(_SUPPRESS.format(ids=ids, states=states), self._database),
+            self._groups[name] = tuple(
+                _Statement(source.format(ids=ids, states=states), self._database)
+                for source in (_BEGIN, _SUPPRESS, _HOLD)
             )
         return self._groups[name]
 

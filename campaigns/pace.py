@@ -29,6 +29,14 @@ class Pace:
         """Whether every mail may leave at once."""
         return not self.rate and not self._domains
 
+    def has_own(self, domain: str) -> bool:
+        """Whether this domain, in lower case, has a limit of its own."""
+        return domain in self._domains
+
+    def limits(self, domain: str) -> bool:
+        """Whether a mail to this domain must wait for a moment at all."""
+        return bool(self.rate) or domain in self._domains
+
     def reserve(self, session: Session, domains: list[str], *, now: float) -> list[float]:
         """A moment for each of these recipients' domains, in order. The caller commits, and keeps to them."""
         if self.unlimited:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 
 from campaigns import ledger, reasons
 from campaigns.audience import Person, as_arrays, audience
+from campaigns.erasure import erase_from_plan
 from campaigns.errors import WrongState
 from campaigns.freeze import freeze, make_cards, make_content
 from campaigns.frequency import had_enough
@@ -216,6 +217,8 @@ def _clear(database: Engine, run_id: int) -> None:
 
 def _finish(session: Session, run: Run, frozen: Mapping[str, str | int]) -> None:
     """planning → planned, with everything that was frozen; commits. The scheduler keeps its lease: it sends next."""
+    assert run.id is not None  # it came from the database
+    erase_from_plan(session, run.id)
     session.execute(
         update(Run)
         .where(col(Run.id) == run.id, col(Run.state) == RunState.PLANNING)

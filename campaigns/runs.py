@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, and_, delete, or_, select, update
 from sqlmodel import Session, col
 
 from campaigns import leases, ledger
@@ -95,12 +95,14 @@ def unfinished(session: Session, *, now: datetime, idle: bool = False) -> list[i
 
     At once when whoever worked on it is dead. One that was given back waits until the first of its messages is due,
     or for 15 minutes when it stopped by itself with messages that were due: a broken template, the mail server away.
-    Paused, asking, cancelled and finished runs are left alone, and so are plans that must not be sent.
+    Paused, asking and finished runs are left alone, and so are plans that must not be sent. A cancelled one is among
+    them only when it has a dead owner: what that one held needs an end.
     idle: this process works on none, so one in its name was left so when the database failed, and is free.
     """
     states = [RunState.PLANNING, RunState.PLANNED, RunState.SENDING]
-    waiting = select(Run).where(col(Run.state).in_(states), col(Run.unattended), col(Run.errors) == 0)
-    waiting = waiting.order_by(col(Run.id))
+    to_send = and_(col(Run.state).in_(states), col(Run.unattended), col(Run.errors) == 0)
+    left_behind = and_(col(Run.state) == RunState.CANCELLED, col(Run.owner) != "")
+    waiting = select(Run).where(or_(to_send, left_behind)).order_by(col(Run.id))
     found = session.scalars(waiting).all()
     return [run.id for run in found if run.id is not None and may_go_on(session, run, now=now, idle=idle)]
 

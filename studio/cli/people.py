@@ -8,7 +8,7 @@ import typer
 from studio.cli.options import DEFAULT_WORKSPACE, Address, AsJson, Workspace, open_workspace
 from studio.cli.output import listed, say, say_json
 
-app = typer.Typer(help="Show or export what we hold about one person.", no_args_is_help=True)
+app = typer.Typer(help="Show, export or erase what we hold about one person.", no_args_is_help=True)
 
 
 def optout(address: Address, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
@@ -48,6 +48,24 @@ def show(address: Address, workspace: Workspace = DEFAULT_WORKSPACE, as_json: As
 def export(address: Address, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     """Everything we hold about one person, as JSON."""
     say_json(_held(address, workspace))
+
+
+@app.command()
+def erase(address: Address, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
+    """Erase a person from the database, for good, and never mail the address again. Export first if you must."""
+    from campaigns.erasure import erase
+    from subscribers.addresses import usable
+    from subscribers.database import writing
+
+    world = open_workspace(workspace)
+    with writing(world.database) as session:
+        gone = erase(session, usable(address), world.secrets, now=world.clock())
+    if gone.known:
+        counts = {"signals": gone.signals, "answers about consent": gone.answers, "rows in runs": gone.mails}
+        say(f"erased: {listed(counts)}")
+    else:
+        say("nobody on the roster has this address")
+    say("this address gets no mail any more, also if it is imported again")
 
 
 def _held(address: str, workspace: Path) -> dict[str, Any]:

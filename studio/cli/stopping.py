@@ -1,6 +1,5 @@
 """`handpicked pause`, `resume` and `cancel`: stop a run at any moment, for a while or for good."""
 
-
 from studio.cli.options import DEFAULT_WORKSPACE, RunNumber, Workspace, open_workspace
 from studio.cli.output import say
 
@@ -31,7 +30,7 @@ def resume(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
 
 def cancel(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     """End a run for good: who has not got the mail by now gets none."""
-    from campaigns import ledger
+    from campaigns import execute, ledger
     from campaigns.models import MessageState
     from campaigns.stopping import cancel as end
     from subscribers.database import writing
@@ -39,5 +38,7 @@ def cancel(run: RunNumber, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     world = open_workspace(workspace)
     with writing(world.database) as session:
         end(session, run, why=f"{BY_HAND}, {world.clock():%Y-%m-%d %H:%M} UTC")
+        session.commit()
+        execute.wind_up(world, run)
         accepted = ledger.totals(session, run).get(MessageState.ACCEPTED, 0)
     say(f"run {run} is cancelled; {accepted:,} mails had been handed over")
