@@ -59,11 +59,14 @@ def note(text: str) -> None:
 
 
 def arguments(description: str, **numbers: int) -> argparse.Namespace:
-    """The options of a benchmark: --json and its own whole numbers."""
+    """The options of a benchmark: --json, and its own whole numbers and switches."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     for name, default in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
+        if default is False:
+            parser.add_argument(f"--{name}", action="store_true")
+        else:
+            parser.add_argument(f"--{name}", type=int, default=default)
     return parser.parse_args()
 
 

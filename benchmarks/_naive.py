@@ -2,6 +2,8 @@
 
 import logging
 import mailbox
+import smtplib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -31,11 +33,31 @@ class NaiveLog(SQLModel, table=True):
     subject: str
 
 
+Leave = Callable[[EmailMessage], object]
+"""How a finished mail leaves."""
+
+
+def by_smtp(host: str, port: int) -> Leave:
+    """A connection for every mail, as the examples of `smtplib` show it."""
+
+    def leave(message: EmailMessage) -> None:
+        with smtplib.SMTP(host, port) as connection:
+            connection.send_message(message)
+
+    return leave
+
+
+def into_maildir(folder: Path) -> Leave:
+    """A file for every mail."""
+    outbox = mailbox.Maildir(folder, create=True)
+    return lambda message: outbox.add(mailbox.MaildirMessage(message))
+
+
 class NaivePipeline:
     """Everything an ORM, `model.predict`, Jinja, premailer and EmailMessage do when each is called once a mail."""
 
-    def __init__(self, world: World, outbox: Path) -> None:
-        self._world, self._outbox = world, mailbox.Maildir(outbox, create=True)
+    def __init__(self, world: World, leave: Leave) -> None:
+        self._world, self._leave = world, leave
         self.mails = 0
         self._words = Words("en")
         self._variables = world.settings.templates.sheet("picked-for-you").defaults()
@@ -66,7 +88,8 @@ class NaivePipeline:
         template = sandbox.get_template("picked-for-you.html")
         signer = LinkSigner(self._world.secrets, UNSUBSCRIBE)
         with Session(self._world.database) as session:
-            for person in session.exec(select(Subscriber).order_by(col(Subscriber.id))).all()[::every]:
+            chosen = select(Subscriber).where(col(Subscriber.id) % every == 0)  # nobody is loaded in vain
+            for person in session.exec(chosen.order_by(col(Subscriber.id))).all():
                 refused = session.exec(select(Suppression).where(Suppression.key == person.key)).first()
                 if refused or not person.may_mail:
                     continue
@@ -113,7 +136,7 @@ class NaivePipeline:
         message.set_content("\n".join([*lines, link]))
         inlined = premailer.transform(html, allow_network=False, cssutils_logging_level=logging.CRITICAL)
         message.add_alternative(inlined, subtype="html")
-        self._outbox.add(mailbox.MaildirMessage(message))
+        self._leave(message)
         session.add(NaiveLog(address=person.address, subject=subject))
         session.commit()
 

@@ -8,14 +8,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -178,25 +180,29 @@ def send(
 
 def send_shard(workspace: str, run_id: int, clock: Callable[[], datetime]) -> str:
     """Send until nothing is due, beside others who do the same: what an executor calls. Returns who it was."""
-    asked = stop_signals()
-    world = open_world(Path(workspace), clock, lambda: asked() or any(event.is_set() for event in _told_to_stop))
-    try:
-        with reading(world.database) as session:
-            name = campaign_of(session, find_run(session, run_id)).transport
-        manner = manner_of(name, world.settings, world.secrets)
-        with transport_of(world, run_id) as transport:
-            deliver.send_share(
-                world.database,
-                run_id,
-                transport,
-                clock=clock,
-                manner=manner,
-                patience=Patience(time.sleep),
-                stopping=world.stopping,
-            )
-        return leases.this_process()
-    finally:
-        world.close()
+    with stop_signals() as asked:
+        world = open_world(
+            Path(workspace), clock, lambda: bool(asked) or any(event.is_set() for event in _told_to_stop)
+        )
+        try:
+            with reading(world.database) as session:
+                name = campaign_of(session, find_run(session, run_id)).transport
+            manner = manner_of(name, world.settings, world.secrets)
+            with transport_of(world, run_id) as transport:
+                deliver.send_share(
+                    world.database,
+                    run_id,
+                    transport,
+                    clock=clock,
+                    manner=manner,
+                    patience=Patience(time.sleep),
+                    stopping=world.stopping,
+                )
+        finally:
+            world.close()
+    if signal.SIGTERM in asked:  # a pool ends those who are left when one of them was killed, and waits for them
+        signal.raise_signal(signal.SIGTERM)
+    return leases.this_process()
 
 
 _told_to_stop: list[Event] = []
@@ -207,8 +213,9 @@ def _listen_to(stop: Event) -> None:
     _told_to_stop.append(stop)
 
 
-def stop_signals() -> Callable[[], bool]:
-    """From now on SIGTERM and the first Ctrl-C ask this process to stop; returns whether one of them came.
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """While it lasts, SIGTERM and the first Ctrl-C ask this process to stop; the list holds those that came.
 
     What is on the wire is finished then, within seconds. The second Ctrl-C stops at once.
     """
@@ -219,10 +226,14 @@ def stop_signals() -> Callable[[], bool]:
             raise KeyboardInterrupt
         asked.append(number)
 
+    before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():  # nobody else may; Dask's workers have their own
-        signal.signal(signal.SIGTERM, note)
-        signal.signal(signal.SIGINT, note)
-    return lambda: bool(asked)
+        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _one_round(

@@ -40,8 +40,19 @@ class Patience:
 def is_away(error: Exception) -> bool:
     """Whether this is the database's trouble and may pass: not a wrong statement, nor a broken rule of its tables."""
     if isinstance(error, sqlite3.OperationalError):
-        return True
+        return not _is_wrong(error)
     if isinstance(error, DBAPIError):
+        if isinstance(error.orig, sqlite3.OperationalError):
+            return not _is_wrong(error.orig)
         return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("psycopg")}
     return bool(names & {"OperationalError", "InterfaceError"})
+
+
+def _is_wrong(error: sqlite3.OperationalError) -> bool:
+    """Whether SQLite calls the statement itself wrong ("no such column"), and would tomorrow.
+
+    It says the same of a COMMIT whose transaction a full disk has ended: that is begun anew.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
+    return code == sqlite3.SQLITE_ERROR and "transaction" not in str(error)

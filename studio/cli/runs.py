@@ -193,8 +193,8 @@ def sent(world: "World", run: int, *, resend_in_doubt: bool = False) -> "Status"
 
     from campaigns.execute import send, stop_signals
 
-    with progress("sending") as show:
-        send(replace(world, stopping=stop_signals()), run, progress=show, resend_in_doubt=resend_in_doubt)
+    with progress("sending") as show, stop_signals() as asked:
+        send(replace(world, stopping=lambda: bool(asked)), run, progress=show, resend_in_doubt=resend_in_doubt)
     return _status(world, run)
 
 

@@ -35,6 +35,7 @@ def feed_of(shop: Any) -> Feeds:
                 date=found.planned_at,
                 clock=lambda: shop.now,
             )
+            press.done()
 
     return make
 
@@ -135,3 +136,16 @@ def test_what_is_not_due_stays_where_it_is(shop, feed_of):
         all_there_is(feed)
     ids = shop.query("SELECT max(id) FROM message WHERE state = 'claimed'")
     assert ids[0][0] <= 20
+
+
+@pytest.mark.parametrize("state", ["paused", "cancelled"])
+def test_a_second_after_its_run_was_stopped_nothing_is_given_out(shop, feed_of, state):
+    """Not only is nothing handed over: nobody is asked about either, and nothing more is claimed."""
+    with feed_of(shop.plan(), Pace(0, {})) as feed:
+        assert feed.take() is not None
+        shop.execute("UPDATE run SET state = :state", state=state)
+        shop.pass_time(seconds=1)
+        feed.tend()
+        assert feed.take() is None
+        assert feed.wait() is None
+        assert not feed.once_more()

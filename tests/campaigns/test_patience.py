@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from campaigns.patience import GIVE_UP_AFTER, LONGEST_WAIT, Patience
+from campaigns.patience import GIVE_UP_AFTER, LONGEST_WAIT, Patience, is_away
 
 
 class Away:
@@ -50,3 +50,13 @@ def test_what_would_fail_again_is_not_tried_again(error):
     with pytest.raises(type(error)):
         Patience(slept.append)(Away(1, error))
     assert slept == []
+
+
+@pytest.mark.parametrize(("statement", "away"), [("SELECT nothing FROM nowhere", False), ("COMMIT", True)])
+def test_a_wrong_statement_is_told_at_once(statement, away):
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with pytest.raises(sqlite3.OperationalError) as raised:
+        connection.execute(statement)
+    connection.close()
+    assert is_away(raised.value) is away
+    assert is_away(OperationalError(statement, {}, raised.value)) is away
