@@ -13,6 +13,7 @@ import premailer
 import scipy.sparse as sp
 from jinja2 import Template
 from lightfm import LightFM
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from campaigns.execute import World
@@ -25,7 +26,7 @@ from subscribers.links import UNSUBSCRIBE, LinkSigner
 from subscribers.models import Kind, Signal, Subscriber, Suppression
 
 
-class NaiveLog(SQLModel, table=True):
+class NaiveLog(SQLModel, table=True, registry=registry()):  # not among our tables
     """One row a mail, committed one by one."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -61,7 +62,7 @@ class NaivePipeline:
         self.mails = 0
         self._words = Words("en")
         self._variables = world.settings.templates.sheet("picked-for-you").defaults()
-        NaiveLog.metadata.tables["naivelog"].create(world.database, checkfirst=True)
+        NaiveLog.__table__.create(world.database, checkfirst=True)  # type: ignore[attr-defined]
         with Session(world.database) as session:
             self._products = session.exec(select(Product).order_by(col(Product.sku_id))).all()
             people = session.exec(select(Subscriber).order_by(col(Subscriber.id))).all()

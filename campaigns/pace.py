@@ -1,7 +1,7 @@
 """How fast mails leave: moments are handed out from one row in the database, over all processes and campaigns.
 
-Each mail gets a moment of its own, 1/rate after the one before it, whoever sends that (the generic cell rate
-algorithm with no burst). The row remembers the last moment given out, so that a resume begins after it.
+Each mail gets a moment of its own, a little more than 1/rate after the one before it, whoever sends that (the generic
+cell rate algorithm with no burst). The row remembers the last moment given out, so that a resume begins after it.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,9 @@ from sqlmodel import Session
 
 ALL = "all mails"
 LATE = 0.02  # seconds; who misses its moment by more gets another one: two late ones at once would be too many
+# A moment is when a mail sets out; what the other side sees is uneven by some hundredths of a second. At the full rate
+# 4 busy processes on 2 cores reached 106 in a second where 100 were allowed.
+STEADY = 0.97
 _RESERVE = text(
     "INSERT INTO pace (name, next_at) VALUES (:name, :now + :length) ON CONFLICT (name) DO UPDATE SET next_at = "
     "CASE WHEN pace.next_at > :now THEN pace.next_at ELSE :now END + :length RETURNING next_at"
@@ -58,7 +61,7 @@ class Pace:
 
     @staticmethod
     def _row(session: Session, name: str, count: int, rate: float, now: float) -> list[float]:
-        step = 1e6 / rate
+        step = 1e6 / (rate * STEADY)
         given = {"name": name, "now": int(now * 1e6), "length": int(step * count)}
         end = session.execute(_RESERVE, given).scalar_one()
         return [(end - step * (count - place)) / 1e6 for place in range(count)]

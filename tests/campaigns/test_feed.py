@@ -13,7 +13,7 @@ from campaigns import ledger
 from campaigns.feed import CLAIM, RunFeed
 from campaigns.freeze import frozen_press
 from campaigns.manner import Manner
-from campaigns.pace import Pace
+from campaigns.pace import STEADY, Pace
 from campaigns.patience import Patience
 from campaigns.runs import find_run
 from subscribers.database import reading
@@ -53,7 +53,7 @@ def domain(address: str) -> str:
 
 
 def test_each_mail_has_its_moment(shop, feed_of):
-    with feed_of(shop.plan(), Pace(10, {})) as feed:
+    with feed_of(shop.plan(), Pace(10 / STEADY, {})) as feed:
         for _ in range(20):
             assert len(all_there_is(feed)) == 1
             assert feed.wait() == pytest.approx(0.1, abs=1e-3)
@@ -61,7 +61,7 @@ def test_each_mail_has_its_moment(shop, feed_of):
 
 
 def test_who_misses_its_moment_gets_another_so_that_nothing_leaves_in_a_rush(shop, feed_of):
-    with feed_of(shop.plan(), Pace(10, {})) as feed:
+    with feed_of(shop.plan(), Pace(10 / STEADY, {})) as feed:
         assert len(all_there_is(feed)) == 1
         shop.pass_time(seconds=1)  # the machine stood still; ten moments have passed
         taken = list[int]()
@@ -73,7 +73,7 @@ def test_who_misses_its_moment_gets_another_so_that_nothing_leaves_in_a_rush(sho
 
 
 def test_of_those_that_missed_theirs_only_they_get_another(shop, feed_of):
-    with feed_of(shop.plan(), Pace(10, {})) as feed:
+    with feed_of(shop.plan(), Pace(10 / STEADY, {})) as feed:
         all_there_is(feed)
         shop.now += timedelta(seconds=0.35)  # three moments are past, the last by more than it may
         for _ in range(40):
@@ -86,7 +86,7 @@ def test_a_slow_domain_holds_up_nobody_else(shop, feed_of):
     run = shop.plan()
     people = Counter(domain(address) for address in shop.mailable())
     slow, count = people.most_common(1)[0]
-    with feed_of(run, Pace(0, {slow: 1})) as feed:
+    with feed_of(run, Pace(0, {slow: 1 / STEADY})) as feed:
         at_once = all_there_is(feed)
         assert Counter(map(domain, at_once)) == people - Counter({slow: count - 1})
         for _ in range(count - 1):
@@ -103,7 +103,7 @@ def test_when_only_a_busy_domain_is_left_its_turn_is_waited_for(shop, feed_of):
     shop.execute("UPDATE message SET state = 'skipped' WHERE domain <> :slow", slow=slow)
     busy_until = int((shop.now + timedelta(seconds=5)).timestamp() * 1e6)
     shop.execute("INSERT INTO pace (name, next_at) VALUES (:slow, :at)", slow=slow, at=busy_until)
-    with feed_of(run, Pace(0, {slow: 2})) as feed:
+    with feed_of(run, Pace(0, {slow: 2 / STEADY})) as feed:
         assert feed.take() is None
         assert feed.wait() == pytest.approx(5, abs=0.01)
         shop.pass_time(seconds=5)

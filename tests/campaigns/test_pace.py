@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.pace import ALL, Pace
+from campaigns.pace import ALL, STEADY, Pace
 from subscribers.database import writing
 
 NOW = 1_780_000_000.0
@@ -24,7 +24,7 @@ def test_without_a_limit_everybody_may_go_at_once(database):
 
 
 def test_moments_are_one_step_apart_and_go_on_where_the_last_ended(database):
-    pace = Pace(10, {})
+    pace = Pace(10 / STEADY, {})
     first = reserve(database, pace, 5)
     assert first == pytest.approx([NOW + step / 10 for step in range(5)], abs=1e-5)
     assert reserve(database, pace, 1, now=NOW + 0.2) == pytest.approx([NOW + 0.5], abs=1e-5)
@@ -32,7 +32,7 @@ def test_moments_are_one_step_apart_and_go_on_where_the_last_ended(database):
 
 
 def test_a_domain_has_a_pace_of_its_own_beside_that_of_all(database):
-    pace = Pace(100, {"Slow.example": 2})
+    pace = Pace(100 / STEADY, {"Slow.example": 2 / STEADY})
     with writing(database) as session:
         moments = pace.reserve(session, ["slow.example", "other.example"] * 3, now=NOW)
         assert pace.busy(session, now=NOW) == ["slow.example"]
@@ -60,7 +60,7 @@ def test_no_second_holds_more_than_the_rate(new_database, rate, asks):
 
 
 def test_the_pace_is_kept_in_the_database(database):
-    reserve(database, Pace(10, {}), 30)
+    reserve(database, Pace(10 / STEADY, {}), 30)
     with database.connect() as connection:
         name, next_at = connection.exec_driver_sql("SELECT name, next_at FROM pace").one()
     assert (name, next_at) == (ALL, int((NOW + 3) * 1e6))

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -28,6 +29,10 @@ pytestmark = [
 ]
 
 
+class OffPace(Exception):
+    """Too many mails in a second, or too few in all."""
+
+
 @dataclass
 class Arrivals:
     """When mails were accepted, in seconds from the first on."""
@@ -50,6 +55,24 @@ class Arrivals:
         return most
 
     @property
+    def most_in_a_whole_second(self) -> int:
+        """Over the seconds counted from the first mail on."""
+        return max(Counter(map(int, self.moments)).values())
+
+    def check_never_above(self, rate: float) -> None:
+        """No second has more than 1.05 × rate; a window that begins with a mail has one more, that at its beginning.
+
+        Raises OffPace.
+        """
+        if self.most_in_a_whole_second > 1.05 * rate or self.most_in_a_second > 1.05 * rate + 1:
+            raise OffPace(f"{self.most_in_a_whole_second} or {self.most_in_a_second} mails in a second at {rate}/s")
+
+    def check_reaches(self, rate: float) -> None:
+        """On average there are at least 0.9 × rate. Raises OffPace."""
+        if self.average < 0.9 * rate:
+            raise OffPace(f"only {self.average:.1f} mails a second at {rate}/s")
+
+    @property
     def average(self) -> float:
         """Mails a second from the first to the last."""
         return (len(self.moments) - 1) / self.moments[-1]
@@ -64,7 +87,18 @@ def original(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="module")
 def processes() -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as executor:
+        warm = [executor.submit(time.sleep, 0.2) for _ in range(PROCESSES)]  # 1.5 s of importing each, all at once
+        for future in warm:
+            future.result()
+        list(executor.map(_import, range(2 * PROCESSES)))
         yield executor
+
+
+def _import(_: int) -> None:
+    """What a sender imports. With it under way on two cores a mail's way to the server takes any time."""
+    import campaigns.smtp.pool  # noqa: F401
+
+    time.sleep(0.2)
 
 
 def send(world: World, case: Case, executor: ProcessPoolExecutor) -> dict[str, int]:
@@ -75,14 +109,27 @@ def check_everybody_once(case: Case, sink: SinkProcess) -> None:
     assert sorted(str(mail["message_id"]) for mail in sink.accepted()) == sorted(case.eligible)
 
 
+def in_three_tries(folder: Path, attempt: Callable[[Path], None]) -> None:
+    """On a machine that stands still for 50 ms, a mail that left in its second arrives in the next one.
+
+    That is not what these tests are about; whoever does not keep to the rate fails each time.
+    """
+    for number in (1, 2, 3):
+        place = folder / str(number)
+        place.mkdir()
+        try:
+            attempt(place)
+        except OffPace:
+            if number == 3:
+                raise
+        else:
+            return
+
+
 def test_four_processes_keep_to_one_rate_and_reach_it(
     original: Original, processes: ProcessPoolExecutor, tmp_path: Path
 ) -> None:
-    """A machine that is busy with other tests loses moments, and those do not come back: it has three tries."""
-    reached = list[float]()
-    for number in range(3):
-        folder = tmp_path / str(number)
-        folder.mkdir()
+    def attempt(folder: Path) -> None:
         with (
             SinkProcess(Options(record=folder / "record.jsonl", delay=0.005)) as sink,
             original.copy(folder / "workspace", smtp_port=sink.port, mails_per_second=RATE) as case,
@@ -90,61 +137,69 @@ def test_four_processes_keep_to_one_rate_and_reach_it(
         ):
             send(world, case, processes)
             check_everybody_once(case, sink)
-            seen = Arrivals.of(sink)
             assert case.query("SELECT count(*) FROM sender") == [(PROCESSES,)]
-        print(f"most in a second {seen.most_in_a_second}, {seen.average:.1f}/s on average")
-        assert seen.most_in_a_second <= 1.05 * RATE
-        reached.append(seen.average)
-        if seen.average >= 0.9 * RATE:
-            break
-    assert max(reached) >= 0.9 * RATE
+            seen = Arrivals.of(sink)
+        seen.check_never_above(RATE)
+        seen.check_reaches(RATE)
+
+    in_three_tries(tmp_path, attempt)
 
 
 def test_the_rate_holds_across_a_pause_and_a_resume(
     original: Original, processes: ProcessPoolExecutor, tmp_path: Path
 ) -> None:
     """Who resumes at once gets no second helping."""
-    with (
-        SinkProcess(Options(record=tmp_path / "record.jsonl", delay=0.005)) as sink,
-        original.copy(tmp_path / "workspace", smtp_port=sink.port, mails_per_second=RATE) as case,
-        case.world() as world,
-    ):
-        for _ in range(2):
-            thread = threading.Thread(target=send, args=(world, case, processes))
-            begun = len(sink.accepted())
-            thread.start()
-            until = time.monotonic() + 60
-            while len(sink.accepted()) < begun + len(case.eligible) // 4 and time.monotonic() < until:
-                time.sleep(0.01)
-            with writing(world.database) as session:
-                stopping.pause(session, case.run, why="by hand")
-            thread.join()
-            with writing(world.database) as session:
-                stopping.resume(session, case.run, now=world.clock())
-        assert len(sink.accepted()) < len(case.eligible)
-        send(world, case, processes)
-        check_everybody_once(case, sink)
-        seen = Arrivals.of(sink)
-    print(f"most in a second {seen.most_in_a_second}, {seen.average:.1f}/s on average")
-    assert seen.most_in_a_second <= 1.05 * RATE
+
+    def attempt(folder: Path) -> None:
+        with (
+            SinkProcess(Options(record=folder / "record.jsonl", delay=0.005)) as sink,
+            original.copy(folder / "workspace", smtp_port=sink.port, mails_per_second=RATE) as case,
+            case.world() as world,
+        ):
+            for _ in range(2):
+                send_and_pause(world, case, sink, processes)
+            assert len(sink.accepted()) < len(case.eligible)
+            send(world, case, processes)
+            check_everybody_once(case, sink)
+            seen = Arrivals.of(sink)
+        seen.check_never_above(RATE)
+
+    in_three_tries(tmp_path, attempt)
+
+
+def send_and_pause(world: World, case: Case, sink: SinkProcess, executor: ProcessPoolExecutor) -> None:
+    """Send a quarter of the run, pause it, and resume it at once."""
+    thread = threading.Thread(target=send, args=(world, case, executor))
+    begun = len(sink.accepted())
+    thread.start()
+    until = time.monotonic() + 60
+    while len(sink.accepted()) < begun + len(case.eligible) // 4 and time.monotonic() < until:
+        time.sleep(0.01)
+    with writing(world.database) as session:
+        stopping.pause(session, case.run, why="by hand")
+    thread.join()
+    with writing(world.database) as session:
+        stopping.resume(session, case.run, now=world.clock())
 
 
 def test_a_domain_has_its_own_rate_and_holds_up_nobody_else(
     original: Original, processes: ProcessPoolExecutor, tmp_path: Path
 ) -> None:
-    with (
-        SinkProcess(Options(record=tmp_path / "record.jsonl", delay=0.005)) as sink,
-        original.copy(tmp_path / "workspace", smtp_port=sink.port) as case,
-    ):
-        with (case.folder / SETTINGS_FILE).open("a") as file:
-            file.write('domain_mails_per_second = { "Example.ORG" = 20 }\n')
-        with case.world() as world:
-            send(world, case, processes)
-        check_everybody_once(case, sink)
-        slow, all_of_them = Arrivals.of(sink, "@example.org"), Arrivals.of(sink)
-    others = len(all_of_them.moments) - len(slow.moments)
-    print(f"most in a second {slow.most_in_a_second}, {slow.average:.1f}/s on average, {len(slow.moments)}, {others}")
-    assert slow.most_in_a_second <= 1.05 * 20
-    assert slow.average >= 0.9 * 20
-    half = slow.moments[-1] / 2
-    assert len([moment for moment in all_of_them.moments if moment < half]) > 0.9 * others
+    def attempt(folder: Path) -> None:
+        with (
+            SinkProcess(Options(record=folder / "record.jsonl", delay=0.005)) as sink,
+            original.copy(folder / "workspace", smtp_port=sink.port) as case,
+        ):
+            with (case.folder / SETTINGS_FILE).open("a") as file:
+                file.write('domain_mails_per_second = { "Example.ORG" = 20 }\n')
+            with case.world() as world:
+                send(world, case, processes)
+            check_everybody_once(case, sink)
+            slow, everybody = Arrivals.of(sink, "@example.org"), Arrivals.of(sink)
+        others = len(everybody.moments) - len(slow.moments)
+        half = slow.moments[-1] / 2
+        assert len([moment for moment in everybody.moments if moment < half]) > 0.9 * others
+        slow.check_never_above(20)
+        slow.check_reaches(20)
+
+    in_three_tries(tmp_path, attempt)

@@ -163,6 +163,7 @@ NEVER = {
 """Replies that are final, and why the address is never mailed again, if so."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["rcpt", "data", "dot"])
 def test_each_gets_what_was_said_to_it_and_the_others_arrive_at_once(round_of, at):
     """4xx twice: tried again after 15 and 30 minutes. 5xx: failed at once, and only a hard bounce suppresses."""
@@ -220,6 +221,7 @@ def test_what_is_said_to_mail_is_about_the_sender_and_suppresses_nobody(round_of
     round_of.check_everybody_has_an_end()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reply", "days"), [("450 4.2.1 busy", 2), ("452 4.2.2 mailbox full", 0.5)])
 def test_put_off_for_longer_than_retry_days_it_is_given_up(round_of, reply, days):
     ana = round_of.shop.mailable()[3]
