@@ -13,8 +13,8 @@ import premailer
 import scipy.sparse as sp
 from jinja2 import Template
 from lightfm import LightFM
-from sqlalchemy.orm import registry
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlmodel import Session, col, select
 
 from campaigns.execute import World
 from engine.catalog import OUT_OF_STOCK, Product
@@ -26,12 +26,18 @@ from subscribers.links import UNSUBSCRIBE, LinkSigner
 from subscribers.models import Kind, Signal, Subscriber, Suppression
 
 
-class NaiveLog(SQLModel, table=True, registry=registry()):  # not among our tables
+class _Tables(DeclarativeBase):
+    """The naive pipeline's own, apart from ours."""
+
+
+class NaiveLog(_Tables):
     """One row a mail, committed one by one."""
 
-    id: int | None = Field(default=None, primary_key=True)
-    address: str
-    subject: str
+    __tablename__ = "naivelog"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    subject: Mapped[str]
 
 
 Leave = Callable[[EmailMessage], object]
@@ -62,7 +68,7 @@ class NaivePipeline:
         self.mails = 0
         self._words = Words("en")
         self._variables = world.settings.templates.sheet("picked-for-you").defaults()
-        NaiveLog.__table__.create(world.database, checkfirst=True)  # type: ignore[attr-defined]
+        _Tables.metadata.create_all(world.database)
         with Session(world.database) as session:
             self._products = session.exec(select(Product).order_by(col(Product.sku_id))).all()
             people = session.exec(select(Subscriber).order_by(col(Subscriber.id))).all()
