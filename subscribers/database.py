@@ -146,8 +146,10 @@ def _migrate(database: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.execution_options(begin="IMMEDIATE").connect() as connection:
-        if database.dialect.name == "postgresql":  # two that open a new database at once: one waits, then finds it done
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
+        # Two that open a new database at once: one waits, then finds it done. The transaction begins here, on SQLite
+        # with the write lock: Alembic by itself commits after each migration there, and two took the next one together.
+        waits = f"SELECT pg_advisory_xact_lock({MIGRATING})" if database.dialect.name == "postgresql" else "SELECT 1"
+        connection.execute(text(waits))
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
