@@ -19,6 +19,9 @@ from tests.smtp_certificate import self_signed
 from tests.smtp_conversation import EXTENSIONS
 from tests.smtp_sink import Options, Rule, Sink, SinkProcess
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 MESSAGE = b"From: a@example.com\r\nMessage-ID: <1@example.com>\r\n\r\n.one\r\n..two\r\n.\r\r\n\r\n.\n.\r\nlast\r\n"
 STUFFED = MESSAGE.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 

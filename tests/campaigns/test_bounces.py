@@ -27,6 +27,9 @@ from subscribers.database import reading, writing
 from subscribers.models import Subscriber, Suppression
 from subscribers.secrets import Secrets
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 SETTINGS = Settings(bounce_address="bounces@example.com")
 
 

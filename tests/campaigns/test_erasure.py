@@ -23,9 +23,12 @@ from subscribers.errors import SubscriberUnknown
 from subscribers.import_report import ImportReport
 from tests.stores import NEEDS_POSTGRESQL
 
-pytestmark = pytest.mark.parametrize(
-    "store", ["sqlite", pytest.param("postgres", marks=NEEDS_POSTGRESQL)], indirect=True, scope="session"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize(
+        "store", ["sqlite", pytest.param("postgres", marks=NEEDS_POSTGRESQL)], indirect=True, scope="session"
+    ),
+]
 
 
 def forget(shop, address):

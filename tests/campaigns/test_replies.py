@@ -17,9 +17,12 @@ from subscribers.database import reading
 from tests.smtp_sink import Options, Rule, Sink
 from tests.stores import NEEDS_POSTGRESQL
 
-pytestmark = pytest.mark.parametrize(
-    "store", ["sqlite", pytest.param("postgres", marks=NEEDS_POSTGRESQL)], indirect=True, scope="session"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize(
+        "store", ["sqlite", pytest.param("postgres", marks=NEEDS_POSTGRESQL)], indirect=True, scope="session"
+    ),
+]
 
 DOCUMENTED = [15, 30, 60, 120, 240]  # minutes between tries, each up to a fifth more or less; then 240 again and again
 ACCEPTED = "250 2.0.0 accepted"

@@ -13,6 +13,9 @@ from subscribers import consent
 from subscribers.database import writing
 from subscribers.errors import SubscriberUnknown
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SHEET = 'title = "T"\nsubject = "{{ hero.title }}"\npreheader = "For you"\n[variables.mood]\ndefault = "word"\n'
 FOOT = '<a href="{{ links.unsubscribe }}">No more</a> {{ sender.postal_address }}'

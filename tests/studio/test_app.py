@@ -20,6 +20,9 @@ from subscribers import consent
 from subscribers.database import reading, writing
 from subscribers.errors import DatabaseUnreachable, SubscriberUnknown
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 PREVIEW = "/campaigns/weekly/preview"
 MAIL = "/campaigns/weekly/mail"
 

@@ -9,6 +9,9 @@ import pytest
 
 from studio.cli.main import main
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 ROOT = Path(__file__).parents[2]
 PRODUCTS = "id,title,link,price,availability,product_type\n" + "".join(
     f"p{n},Product number {n},https://shop.example/p{n},{n + 5}.50 EUR,in_stock,Shop > Kind {n % 3}\n"

@@ -12,6 +12,9 @@ from subscribers.database import reading
 from subscribers.links import LinkSigner
 from subscribers.secrets import Secrets
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

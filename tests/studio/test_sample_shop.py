@@ -28,6 +28,9 @@ from studio.sample.habits import DAY, NONE
 from studio.sample.tastes import race
 from studio.sample.words import BRANDS, BUDGET, CONCERNS, PREMIUM
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 UNTIL = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = int(UNTIL.timestamp())
 SMALL = {"seed": 7, "until": UNTIL, "products": 120, "subscribers": 800, "signals": 20_000}

@@ -12,6 +12,9 @@ from scheduler import claim_due
 from studio.cli.main import main
 from subscribers.database import writing
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 LONG_AGO = datetime(2026, 6, 1, 7, tzinfo=UTC)
 
 

@@ -17,6 +17,9 @@ from subscribers.models import Consent, Kind, Purpose, Signal, Sku, Subscriber
 from subscribers.roster import NewSubscriber, add_many
 from subscribers.signals import NewSignal, record
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 ANA = "ana@example.com"
 YES, NO = dict.fromkeys(Purpose, True), dict.fromkeys(Purpose, False)
 

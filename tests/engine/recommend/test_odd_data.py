@@ -25,6 +25,9 @@ from subscribers.signals import NOBODY, Signals
 from tests.engine.odd_shops import OddShop, odd_shops, random_model
 from tests.engine.shops import DAY, NOW, Row, busy_shop, catalog, picks, recommender, rows_of, signals, skus, trained
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 TINY = Recipe(components=4, epochs=1)
 BUSY, KNOWN = busy_shop(people=20, products=12)
 MODEL = trained(BUSY, KNOWN)

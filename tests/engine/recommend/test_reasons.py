@@ -20,6 +20,9 @@ from tests.engine.recommend.one_by_one import told
 from tests.engine.recommend.test_explain import WATCHING
 from tests.engine.shops import PLAIN, Row, busy_shop, catalog, picks, recommender, shown, signals, skus, trained
 
+pytestmark = pytest.mark.slow  # quick one by one, but there are many
+
+
 quickly = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
