@@ -26,7 +26,7 @@ from campaigns import deliver, leases, ledger
 from campaigns.deliver import Progress
 from campaigns.edit import find_campaign
 from campaigns.errors import WrongState
-from campaigns.manner import manner_of
+from campaigns.manner import Manner, manner_of
 from campaigns.models import CampaignState, Run, RunState
 from campaigns.patience import Patience
 from campaigns.plan import plan_run
@@ -124,8 +124,16 @@ def wind_up(world: World, run_id: int) -> None:
 
 def transport_of(world: World, run_id: int) -> Transport | Smtp:
     """The transport of the run's campaign. Raises RunUnknown, SettingsInvalid."""
+    return make_transport(_transport_name(world, run_id), world.settings)
+
+
+def _manner_of_run(world: World, run_id: int) -> Manner:
+    return manner_of(_transport_name(world, run_id), world.settings, world.secrets)
+
+
+def _transport_name(world: World, run_id: int) -> str:
     with reading(world.database) as session:
-        return make_transport(campaign_of(session, find_run(session, run_id)).transport, world.settings)
+        return campaign_of(session, find_run(session, run_id)).transport
 
 
 def send(
@@ -144,11 +152,10 @@ def send(
     """
     transport = transport_of(world, run_id)
     with reading(world.database) as session:
-        name = campaign_of(session, find_run(session, run_id)).transport
         counts = ledger.totals(session, run_id)
     count = senders or world.settings.senders or os.cpu_count() or 1
     waiting = sum(counts.get(state, 0) for state in ledger.OPEN)
-    manner = manner_of(name, world.settings, world.secrets)
+    manner = _manner_of_run(world, run_id)
     if executor is None and (count == 1 or waiting <= ALONE or not isinstance(transport, Smtp)):
         return deliver.send_run(
             world.database,
@@ -185,9 +192,7 @@ def send_shard(workspace: str, run_id: int, clock: Callable[[], datetime]) -> st
             Path(workspace), clock, lambda: bool(asked) or any(event.is_set() for event in _told_to_stop)
         )
         try:
-            with reading(world.database) as session:
-                name = campaign_of(session, find_run(session, run_id)).transport
-            manner = manner_of(name, world.settings, world.secrets)
+            manner = _manner_of_run(world, run_id)
             with transport_of(world, run_id) as transport:
                 deliver.send_share(
                     world.database,

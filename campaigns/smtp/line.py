@@ -70,7 +70,6 @@ class Line:
         """What the server said before it hangs up (421)."""
         self.offered: Outgoing | None = None
         self.current: Outgoing | None = None
-        self.agreed = False
         self.dotted = False
         self.since = now
         self.number = self._sock.fileno()
@@ -113,17 +112,17 @@ class Line:
 
     def offer(self, outgoing: Outgoing) -> None:
         """MAIL and RCPT, for a message that is not unfit. Raises Dropped."""
-        self.offered, self.agreed, self._mail_refused = outgoing, False, ""
+        self.offered, self._mail_refused = outgoing, ""
         self._commands.extend(self._offer_commands(outgoing))
         self._say()
 
     def withdraw(self) -> None:
         """Take back what was offered: the commit did not allow it."""
-        self.offered, self.agreed, self._unclean = None, False, True
+        self.offered, self._unclean = None, True
 
     def data(self) -> None:
         """DATA: what was offered is handed over from now on."""
-        self.current, self.offered, self.agreed, self.dotted = self.offered, None, False, False
+        self.current, self.offered, self.dotted = self.offered, None, False
         self._commands.append(("DATA", b"DATA\r\n"))
         self._say()
 
@@ -139,7 +138,7 @@ class Line:
             self._outbox += b"\r\n"
         self._end, self._end_expects = b".\r\n", ["END"]
         if following is not None:
-            self.offered, self.agreed, self._mail_refused = following, False, ""
+            self.offered, self._mail_refused = following, ""
             for name, command in self._offer_commands(following):
                 self._end += command
                 self._end_expects.append(name)
@@ -233,7 +232,6 @@ class Line:
                 if self._mail_refused:
                     return Heard(Event.SENDER_REFUSED, outgoing, self._mail_refused)
                 return Heard(Event.REFUSED, outgoing, text)
-            self.agreed = True
             return Heard(Event.OFFERED, self.offered, text)
         elif to == "DATA" and self.current is not None:
             if code == 354:
