@@ -14,18 +14,15 @@ from sqlalchemy import text
 from campaigns.deliver import send_run
 from campaigns.edit import Definition, save_campaign
 from campaigns.execute import World, open_world, start_run
-from campaigns.pictures import draw_missing
 from campaigns.plan import plan_run
 from campaigns.smtp.pool import Smtp
 from campaigns.training import train_model
 from campaigns.transports import Memory, Transport
-from engine.catalog import PRODUCT_COLUMNS, import_products
 from engine.recommend.recipe import Recipe
 from studio.sample import write_sample_shop
-from subscribers import consent, roster, signals
-from subscribers.csv_files import CsvFile
+from subscribers import consent
 from subscribers.database import reading, writing
-from subscribers.import_report import ImportReport
+from tests.sample_shops import bring_in
 from tests.stores import Store
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -100,24 +97,7 @@ def _fill(folder: Path) -> None:
     world = open_world(folder, lambda: NOW)
     sample = write_sample_shop(folder / "sample", seed=3, until=NOW, products=40, subscribers=60, signals=1_500)
     with writing(world.database) as session:
-        for path, columns, bring in (
-            (sample.products, PRODUCT_COLUMNS, lambda f, r: import_products(session, f, r, now=NOW)),
-            (
-                sample.subscribers,
-                roster.SUBSCRIBER_COLUMNS,
-                lambda f, r: roster.import_subscribers(session, f, r, world.secrets, now=NOW),
-            ),
-            (
-                sample.signals,
-                signals.SIGNAL_COLUMNS,
-                lambda f, r: signals.import_signals(session, f, r, world.secrets, now=NOW),
-            ),
-        ):
-            source = CsvFile(path, columns)
-            with ImportReport(source, folder / "rejects.csv") as report:
-                bring(source, report)
-            assert not report.rejected
-        draw_missing(session, world.settings.media)
+        bring_in(world, session, sample, folder, now=NOW)
         train_model(session, world.settings, now=NOW, recipe=Recipe(components=8, epochs=3))
         save_campaign(session, Definition("weekly"), world.settings, now=NOW)
     world.close()

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -109,6 +110,17 @@ def check_everybody_once(case: Case, sink: SinkProcess) -> None:
     assert sorted(str(mail["message_id"]) for mail in sink.accepted()) == sorted(case.eligible)
 
 
+@contextmanager
+def at_a_sink(original: Original, folder: Path, **settings: object) -> Iterator[tuple[SinkProcess, Case, World]]:
+    """A copy of the run with these settings, and the server it goes to."""
+    with (
+        SinkProcess(Options(record=folder / "record.jsonl", delay=0.005)) as sink,
+        original.copy(folder / "workspace", smtp_port=sink.port, **settings) as case,
+        case.world() as world,
+    ):
+        yield sink, case, world
+
+
 def in_three_tries(folder: Path, attempt: Callable[[Path], None]) -> None:
     """On a machine that stands still for 50 ms, a mail that left in its second arrives in the next one.
 
@@ -130,11 +142,7 @@ def test_four_processes_keep_to_one_rate_and_reach_it(
     original: Original, processes: ProcessPoolExecutor, tmp_path: Path
 ) -> None:
     def attempt(folder: Path) -> None:
-        with (
-            SinkProcess(Options(record=folder / "record.jsonl", delay=0.005)) as sink,
-            original.copy(folder / "workspace", smtp_port=sink.port, mails_per_second=RATE) as case,
-            case.world() as world,
-        ):
+        with at_a_sink(original, folder, mails_per_second=RATE) as (sink, case, world):
             send(world, case, processes)
             check_everybody_once(case, sink)
             assert case.query("SELECT count(*) FROM sender") == [(PROCESSES,)]
@@ -151,11 +159,7 @@ def test_the_rate_holds_across_a_pause_and_a_resume(
     """Who resumes at once gets no second helping."""
 
     def attempt(folder: Path) -> None:
-        with (
-            SinkProcess(Options(record=folder / "record.jsonl", delay=0.005)) as sink,
-            original.copy(folder / "workspace", smtp_port=sink.port, mails_per_second=RATE) as case,
-            case.world() as world,
-        ):
+        with at_a_sink(original, folder, mails_per_second=RATE) as (sink, case, world):
             for _ in range(2):
                 send_and_pause(world, case, sink, processes)
             assert len(sink.accepted()) < len(case.eligible)

@@ -11,17 +11,13 @@ from sqlalchemy import Engine, text
 
 from campaigns.edit import Definition, save_campaign
 from campaigns.execute import World, open_world, start_run
-from campaigns.pictures import draw_missing
 from campaigns.plan import plan_run
 from campaigns.settings import SETTINGS_FILE, load_settings
 from campaigns.training import train_model
-from engine.catalog import PRODUCT_COLUMNS, import_products
 from engine.recommend.recipe import Recipe
 from studio.sample import write_sample_shop
-from subscribers import roster, signals
-from subscribers.csv_files import CsvFile
 from subscribers.database import open_database, reading, writing
-from subscribers.import_report import ImportReport
+from tests.sample_shops import bring_in
 from tests.stores import Store
 
 CONNECTIONS = 8
@@ -123,23 +119,6 @@ def _fill(world: World, folder: Path, people: int) -> None:
         folder / "sample", seed=3, until=now, products=30, subscribers=people, signals=max(people, 1_000)
     )
     with writing(world.database) as session:
-        for path, columns, bring in (
-            (sample.products, PRODUCT_COLUMNS, lambda f, r: import_products(session, f, r, now=now)),
-            (
-                sample.subscribers,
-                roster.SUBSCRIBER_COLUMNS,
-                lambda f, r: roster.import_subscribers(session, f, r, world.secrets, now=now),
-            ),
-            (
-                sample.signals,
-                signals.SIGNAL_COLUMNS,
-                lambda f, r: signals.import_signals(session, f, r, world.secrets, now=now),
-            ),
-        ):
-            source = CsvFile(path, columns)
-            with ImportReport(source, folder / "rejects.csv") as report:
-                bring(source, report)
-            assert not report.rejected
-        draw_missing(session, world.settings.media)
+        bring_in(world, session, sample, folder, now=now)
         train_model(session, world.settings, now=now, recipe=Recipe(components=4, epochs=1))
         save_campaign(session, Definition("weekly", transport="smtp"), world.settings, now=now)
