@@ -1,4 +1,4 @@
-"""The tables of this room: Campaign, Run, Message, Attempt, Bounce, Sender, Pace, Frozen."""
+"""The tables of this room: Campaign, Run, Message, Attempt, Bounce, Sender, Pace, Beat, Frozen."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from subscribers.models import utc_column
 NOTHING = {"server_default": text("''")}
 EMPTY = {"server_default": "{}"}  # for the rows that were there before the column
 ZERO = {"server_default": text("0")}
+ONE = {"server_default": text("1")}
 
 
 class CampaignState(StrEnum):
@@ -70,6 +71,8 @@ class Campaign(SQLModel, table=True):
 
     variables: the template's variables as JSON. picks: products a mail, hero included. rules: what differs from the
     usual rules for picks, as JSON (`campaigns.pick_rules`). own_time: `cron` is meant in each person's own time zone.
+    segments: whom it is for, as JSON (`campaigns.segments`); {} is everybody. version: counts the changes, so that of
+    two who edit at once the second is told. approved_…: who approved which content (`campaigns.approval`), and when.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -88,6 +91,11 @@ class Campaign(SQLModel, table=True):
     missed: str = Field(default=Missed.LATE, max_length=16, sa_column_kwargs={"server_default": text("'late'")})
     late_hours: int = Field(default=24, sa_column_kwargs={"server_default": text("24")})
     next_due: datetime | None = utc_column(default=None, nullable=True, index=True)
+    segments: str = Field(default="{}", sa_column_kwargs=EMPTY)
+    version: int = Field(default=1, sa_column_kwargs=ONE)
+    approved_sha256: str = Field(default="", max_length=64, sa_column_kwargs=NOTHING)
+    approved_by: str = Field(default="", max_length=64, sa_column_kwargs=NOTHING)
+    approved_at: datetime | None = utc_column(default=None, nullable=True)
     created_at: datetime = utc_column()
 
 
@@ -203,6 +211,13 @@ class Pace(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=300)
     next_at: int = Field(sa_type=BigInteger)
+
+
+class Beat(SQLModel, table=True):
+    """A sign of life of something that runs all the time, such as a scheduler: when it last looked."""
+
+    name: str = Field(primary_key=True, max_length=100)
+    at: datetime = utc_column()
 
 
 class Frozen(SQLModel, table=True):

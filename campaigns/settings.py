@@ -98,6 +98,16 @@ class Settings(BaseSettings):
         pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
         description="The language campaigns are written in, for everybody whose own language they are not written in.",
     )
+    require_approval: bool = Field(
+        default=False, description="A campaign goes out only as an approver has approved it; else the run asks."
+    )
+    studio_url: str = Field(
+        default="",
+        description="Where people reach the studio when it is not on this machine, such as https://studio.example.com.",
+    )
+    studio_hours: int = Field(
+        default=12, ge=1, le=720, description="How long somebody stays logged in to the studio, in hours."
+    )
     train_at: str = Field(default="0 3 * * *", description="When the scheduler trains the model anew: cron, UTC.")
     repeat_mails: int = Field(
         default=3,
@@ -126,7 +136,7 @@ class Settings(BaseSettings):
         except AddressInvalid as error:
             raise ValueError(error.reason) from None
 
-    @field_validator("public_url", "website")
+    @field_validator("public_url", "website", "studio_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
