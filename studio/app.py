@@ -1,35 +1,54 @@
 """The studio as a web application: the public pages, and behind the wall everything else."""
 
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaigns.execute import World
-from studio.auth import Doorkeeper, Wall, enter_pages, make_token, refuse_unless_loopback
+from studio.accounts import any_accounts
+from studio.auth import Setup, Wall, is_loopback, make_token, refuse_unless_safe
 from studio.errors import StudioError
+from studio.figures import Figures
+from studio.jobs import Jobs
 from studio.pages.campaigns import campaign_pages
+from studio.pages.door import door_pages
 from studio.pages.faults import DiscreetFaults, add_error_pages, studio_notice
 from studio.pages.preview import preview_pages
 from studio.pages.runs import run_pages
 from studio.pages.shell import DefaultHeaders, studio_headers
 from studio.public import is_public, make_public
+from studio.work import KINDS
+from subscribers.database import reading
 
 
-def make_app(world: World, *, token: str) -> FastAPI:
-    """The whole studio. `token` opens it once; the public pages need none.
+def make_app(world: World, *, setup: str = "") -> FastAPI:
+    """The whole studio. `setup` is the one-time token that makes the first account; the public pages need no login.
 
-    Middleware reads from the outermost, which is added last, to the innermost.
+    Middleware reads from the outermost, which is added last, to the innermost. Jobs are worked on while it serves.
     """
-    doorkeeper = Doorkeeper(token, world.clock)
-    app = FastAPI(title="Handpicked studio", docs_url=None, redoc_url=None, openapi_url=None)
-    for pages in (enter_pages(doorkeeper), campaign_pages(world), run_pages(world), preview_pages(world)):
+    jobs, figures = Jobs(world, KINDS), Figures(world)
+
+    @asynccontextmanager
+    async def while_serving(app: FastAPI) -> AsyncIterator[None]:
+        jobs.start()
+        yield
+        jobs.stop()
+
+    app = FastAPI(title="Handpicked studio", docs_url=None, redoc_url=None, openapi_url=None, lifespan=while_serving)
+    app.state.jobs, app.state.figures = jobs, figures
+    for pages in (
+        door_pages(world, Setup(setup)),
+        campaign_pages(world),
+        run_pages(world),
+        preview_pages(world),
+    ):
         app.include_router(pages)
     add_error_pages(app, studio_notice)
-    app.add_middleware(Wall, doorkeeper=doorkeeper)
+    app.add_middleware(Wall, world=world)
     app.add_middleware(DiscreetFaults, notice=studio_notice)
     app.add_middleware(DefaultHeaders, headers=studio_headers(world.settings.public_url))
     app.add_middleware(PublicFirst, public=make_public(world))
@@ -50,20 +69,23 @@ class PublicFirst:
 def serve(world: World, *, host: str = "127.0.0.1", port: int = 8025, announce: Callable[[str], None]) -> None:
     """Run the studio until Ctrl-C, after announcing the address that opens it. Port 0 takes any free one.
 
-    Raises StudioError for an address that is not this machine's own, or a port that is taken.
+    Raises StudioError for an address that other machines can reach while that is not safe, or a port that is taken.
     """
     import uvicorn
 
-    refuse_unless_loopback(host)
-    token = make_token()
+    with reading(world.database) as session:
+        ready = any_accounts(session)
+    refuse_unless_safe(host, studio_url=world.settings.studio_url, any_accounts=ready)
+    token = "" if ready else make_token()
     listening = listen(host, port)
     own = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
-    announce(f"studio for {world.settings.workspace}: {own}/enter?token={token}")
-    announce("that address works once; Ctrl-C ends the studio")
+    name = own if is_loopback(host) else world.settings.studio_url
+    announce(f"studio for {world.settings.workspace}: {name}/{f'setup?token={token}' if token else ''}")
+    announce(f"{'that address makes the first account, once; ' if token else ''}Ctrl-C ends the studio")
     if _elsewhere(world.settings.public_url, own):
         announce(f"pictures and unsubscribe links in mails point to {world.settings.public_url}, not to this port")
     config = uvicorn.Config(
-        make_app(world, token=token),
+        make_app(world, setup=token),
         log_level="warning",
         access_log=False,  # addresses and tokens stand in the addresses of pages
         server_header=False,

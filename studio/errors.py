@@ -28,6 +28,40 @@ class OriginRefused(StudioError):
     """A form sent from another site's page, or by something that does not say where it comes from."""
 
 
+class LoginNeeded(StudioError):
+    """A page or call that is only for people who are known."""
+
+    def __init__(self) -> None:
+        super().__init__("log in first; a program sends its access token as `Authorization: Bearer …`")
+
+
+class RoleTooLow(StudioError):
+    """Somebody may not do this."""
+
+    def __init__(self, role: str, needed: str) -> None:
+        super().__init__(f"this needs the role {needed}, and you are {role}; an admin can change that")
+
+
+class AccountUnknown(StudioError):
+    """There is no such account."""
+
+
+class JobUnknown(StudioError):
+    """There is no such job."""
+
+
+class FieldInvalid(StudioError):
+    """What somebody typed into one field of a form cannot be used. The page says so beside that field."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}")
+        self.field, self.sentence = field, sentence
+
+
+class AccountInvalid(FieldInvalid):
+    """An account that cannot be made or changed so."""
+
+
 class Answer(NamedTuple):
     """How the two faces answer an error."""
 
@@ -59,6 +93,11 @@ ANSWERS: dict[type[Exception], Answer] = {
     BodyTooLarge: Answer(2, 413),
     HostRefused: Answer(2, 421),
     OriginRefused: Answer(2, 403),
+    LoginNeeded: Answer(2, 401),
+    RoleTooLow: Answer(2, 403),
+    AccountUnknown: UNKNOWN,
+    JobUnknown: UNKNOWN,
+    FieldInvalid: INVALID,
     OperationalError: UNREACHABLE,
     InterfaceError: UNREACHABLE,
     OSError: UNREACHABLE,

@@ -1,4 +1,4 @@
-"""`handpicked campaign`: make, list, show, schedule, pause, resume and cancel campaigns, decide on missed times."""
+"""`handpicked campaign`: make, list, show, schedule, pause, resume and cancel campaigns."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,6 @@ from studio.cli.options import (
     Late,
     LateHours,
     OwnTime,
-    RunNumber,
     Workspace,
     open_workspace,
 )
@@ -22,7 +21,7 @@ from studio.cli.output import say, say_json, table
 if TYPE_CHECKING:
     from campaigns.models import Campaign
 
-app = typer.Typer(help="Make, list, schedule, pause, resume and cancel campaigns.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, approve, schedule, pause, resume and cancel campaigns.", no_args_is_help=True)
 
 At = Annotated[str, typer.Option(metavar="TIME", help="Once, at this local time: '2026-12-01 09:00'.")]
 Cron = Annotated[str, typer.Option(help="Again and again: '0 9 * * 1' is Mondays at 9:00.")]
@@ -61,12 +60,19 @@ def new(
     exploration: Annotated[
         float | None, typer.Option(help="Share of the people whose last pick is a new product drawn by chance.")
     ] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only for people in this segment, or another one so named.")
+    ] = None,
+    not_segment: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Not for people in this segment.")
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Make a campaign, or change the one of this name."""
     from campaigns.edit import Definition, save_campaign
     from campaigns.errors import CampaignInvalid
     from campaigns.pick_rules import PickRules
+    from campaigns.segments import Segments
     from subscribers.database import writing
 
     variables: dict[str, str] = {}
@@ -86,7 +92,8 @@ def new(
         hero_share=hero_share,
         exploration=exploration,
     )
-    definition = Definition(campaign, template, subject, preheader, variables, picks, transport, rules)
+    segments = Segments.from_plain({"include": segment or [], "exclude": not_segment or []})
+    definition = Definition(campaign, template, subject, preheader, variables, picks, transport, rules, segments)
     with writing(world.database) as session:
         saved = save_campaign(session, definition, world.settings, now=world.clock())
     say(f"campaign {saved.name} is saved ({saved.state}); next: handpicked preview {saved.name} ADDRESS")
@@ -194,27 +201,6 @@ def schedule(
 
 
 @app.command()
-def decide(
-    run: RunNumber,
-    send: Annotated[
-        bool | None, typer.Option("--send/--skip", help="Send it now after all, or not at all; one of the two.")
-    ] = None,
-    workspace: Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Say what becomes of a run that asks, because its time was missed. The scheduler then sends it within seconds."""
-    from campaigns.errors import WrongState
-    from campaigns.runs import decide as decide_on
-    from subscribers.database import writing
-
-    if send is None:
-        raise WrongState(f"say what becomes of run {run}: --send or --skip")
-    world = open_workspace(workspace)
-    with writing(world.database) as session:
-        found = decide_on(session, run, send, now=world.clock())
-    say(f"run {run}: {'the scheduler sends it now' if send else found.stopped_because}")
-
-
-@app.command()
 def pause(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     """Let nothing of it go out until it is resumed."""
     _move(campaign, "pause", workspace)
@@ -260,7 +246,8 @@ def _plain(campaign: "Campaign") -> dict[str, Any]:
     import json
 
     timing = ("next_due", "cron", "time_zone", "own_time", "missed", "late_hours")
-    names = ("name", "state", *timing, "template", "subject", "preheader", "picks", "transport")
+    names = ("name", "state", *timing, "template", "subject", "preheader", "picks", "transport", "version")
     fields = campaign.model_dump(mode="json")
     told = {name: fields[name] for name in names}
-    return told | {"variables": json.loads(campaign.variables), "rules": json.loads(campaign.rules)}
+    told |= {name: json.loads(fields[name]) for name in ("variables", "rules", "segments")}
+    return told | {"approved_by": campaign.approved_by, "approved_at": fields["approved_at"]}

@@ -11,6 +11,7 @@ import typer
 from studio.cli import (
     bounces,
     campaign,
+    decisions,
     dkim,
     imports,
     machine,
@@ -18,6 +19,7 @@ from studio.cli import (
     people,
     recommend,
     runs,
+    segments,
     serve,
     stopping,
     template,
@@ -40,7 +42,11 @@ app.command()(model.evaluate)
 app.command()(recommend.recommend)
 app.add_typer(model.app, name="model")
 app.add_typer(template.app, name="template")
+app.add_typer(segments.app, name="segment")
 app.add_typer(campaign.app, name="campaign")
+campaign.app.command()(decisions.check)
+campaign.app.command()(decisions.approve)
+campaign.app.command()(decisions.decide)
 app.command()(runs.preview)
 app.command()(runs.plan)
 app.command()(runs.review)

@@ -14,6 +14,7 @@ from campaigns.execute import World
 from campaigns.models import Campaign, MessageState, Run
 from campaigns.plan import skipped
 from studio.pages.shell import page
+from studio.visit import Viewer
 from subscribers.database import reading
 
 RUNS_SHOWN = 20
@@ -34,19 +35,21 @@ def campaign_pages(world: World) -> APIRouter:
     pages = APIRouter()
 
     @pages.get("/")
-    def overview() -> Response:
+    @pages.get("/campaigns")
+    def overview(visit: Viewer) -> Response:
         with reading(world.database) as session:
             lines = [(campaign, _last_run(session, campaign)) for campaign in list_campaigns(session)]
-            return page("campaigns.html", lines=lines, workspace=world.settings.workspace)
+            return page("campaigns.html", visit, lines=lines, workspace=world.settings.workspace)
 
     @pages.get("/campaigns/{name}")
-    def one(name: str) -> Response:
+    def one(name: str, visit: Viewer) -> Response:
         with reading(world.database) as session:
             campaign = find_campaign(session, name)
             runs = _runs(session, campaign)
             counted = select(func.count()).where(col(Run.campaign_id) == campaign.id)
             return page(
                 "campaign.html",
+                visit,
                 campaign=campaign,
                 variables=json.loads(campaign.variables),
                 lines=[_line(session, run) for run in runs],

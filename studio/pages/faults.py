@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.errors import ANSWERS, answer_to, sentence_of
+from studio.errors import ANSWERS, LoginNeeded, answer_to, sentence_of
 from studio.pages.shell import page
 
 logger = logging.getLogger("handpicked.studio")
@@ -42,6 +42,8 @@ def add_error_pages(app: FastAPI, notice: Notice) -> None:
     """Answer every error of the table, and every request that fits no page, with a notice."""
 
     def expected(request: Request, error: Exception) -> Response:
+        if isinstance(error, LoginNeeded):
+            return RedirectResponse("/login", 303)
         answer = answer_to(error)
         return notice(answer.status if answer else 500, sentence_of(error))
 
@@ -58,6 +60,12 @@ def add_error_pages(app: FastAPI, notice: Notice) -> None:
         app.add_exception_handler(kind, expected)
     app.add_exception_handler(HTTPException, no_such_page)
     app.add_exception_handler(RequestValidationError, unusable)
+
+
+def log_discreetly(error: BaseException) -> None:
+    """Log the kind of an error and where it happened."""
+    places = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
+    logger.error("%s; its message is kept out of the log\n%s", type(error).__name__, places)
 
 
 class DiscreetFaults:
@@ -81,8 +89,7 @@ class DiscreetFaults:
         try:
             await self._app(scope, receive, watch)
         except Exception as error:
-            places = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
-            logger.error("%s; its message is kept out of the log\n%s", type(error).__name__, places)
+            log_discreetly(error)
             if begun or scope["type"] != "http":
                 return
             response = self._notice(

@@ -18,6 +18,7 @@ from studio.pages import people
 from studio.pages.people import Person
 from studio.pages.previewers import PreviewDesk, Shown
 from studio.pages.shell import mail_headers, page
+from studio.visit import Viewer
 from subscribers.database import reading
 
 LONGEST_ADDRESS = 320  # as the roster's column
@@ -59,6 +60,7 @@ def preview_pages(world: World) -> APIRouter:
     @pages.get("/campaigns/{name}/preview")
     def preview(
         name: str,
+        visit: Viewer,
         *,
         address: Address = "",
         run: RunNumber = None,
@@ -75,11 +77,12 @@ def preview_pages(world: World) -> APIRouter:
             if person is None:
                 found = people.starting_with(session, wanted) if wanted else []
                 suggestions = [(other, view.link(address=other.address)) for other in found]
-                return page("find.html", suggestions=suggestions, **context)
+                return page("find.html", visit, suggestions=suggestions, **context)
             steps = _steps(session, person, surprise, view)
         shown, problem = _look(desk, view, person.address)
         return page(
             "preview.html",
+            visit,
             person=person,
             shown=shown,
             problem=problem,
@@ -94,7 +97,7 @@ def preview_pages(world: World) -> APIRouter:
         )
 
     @pages.get("/campaigns/{name}/mail")
-    def mail(name: str, address: Address, run: RunNumber = None) -> Response:
+    def mail(name: str, address: Address, visit: Viewer, run: RunNumber = None) -> Response:
         with reading(world.database) as session:
             _run_of(session, find_campaign(session, name), run)
         shown = desk.planned(run, address) if run else desk.now(name, address)

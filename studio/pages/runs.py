@@ -14,6 +14,7 @@ from campaigns.runs import find_run
 from campaigns.status import status_of
 from engine.catalog import Product
 from studio.pages.shell import page
+from studio.visit import Viewer
 from subscribers.database import reading
 from subscribers.models import Subscriber
 
@@ -36,11 +37,12 @@ def run_pages(world: World) -> APIRouter:
     pages = APIRouter()
 
     @pages.get("/runs/{run_id}")
-    def one(run_id: RunNumber, state: MessageState | None = None) -> Response:
+    def one(run_id: RunNumber, visit: Viewer, state: MessageState | None = None) -> Response:
         with reading(world.database) as session:
             run = find_run(session, run_id)
             return page(
                 "run.html",
+                visit,
                 run=run,
                 campaign=session.get(Campaign, run.campaign_id),
                 outcome=status_of(session, run_id),

@@ -1,17 +1,20 @@
 """What all pages have in common: the Jinja environment, the headers, and how times and numbers are written."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from studio.pages.notices import NOTICES
+from studio.visit import Visit
 
 HERE = Path(__file__).parent.parent
 STATIC = HERE / "static"
@@ -27,13 +30,14 @@ PUBLIC_HEADERS = {
 
 
 def studio_headers(public_url: str) -> dict[str, str]:
-    """The headers of the studio's pages. Nothing runs: there is no script-src at all.
+    """The headers of the studio's pages. Only our own script file runs, and nothing that stands in a page.
 
     Referrer-Policy is same-origin, not no-referrer: under that Chromium sends `Origin: null` with our own forms.
     """
     return PUBLIC_HEADERS | {
-        "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src {_pictures(public_url)}; "
-        "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "Content-Security-Policy": f"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        f"img-src {_pictures(public_url)}; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'",
         "Referrer-Policy": "same-origin",
     }
 
@@ -64,9 +68,21 @@ class DefaultHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def page(template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
-    """A finished page. Everything printed in it is escaped."""
-    return HTMLResponse(_environment().get_template(template).render(context), status)
+def page(template: str, visit: Visit | None = None, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """A finished page, or a part of one for the script. Everything printed in it is escaped.
+
+    visit: who looks at it; without one there is no menu, and times need a zone.
+    """
+    notice = NOTICES.get(visit.done, "") if visit else ""
+    text = _environment().get_template(template).render({"visit": visit, "notice": notice} | context)
+    return HTMLResponse(text, status)
+
+
+def see_other(path: str, done: str = "") -> RedirectResponse:
+    """After a form: look at this page of ours instead. done: a word of `studio.pages.notices`, for it to say."""
+    assert not done or done in NOTICES
+    joint = "&" if "?" in path else "?"
+    return RedirectResponse(f"{path}{joint}done={done}" if done else path, 303)
 
 
 def local_time(at: datetime, time_zone: str) -> str:
@@ -86,6 +102,19 @@ def utc_time(at: datetime) -> str:
     '2026-06-01 07:00 UTC'
     """
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(age: timedelta) -> str:
+    """How long ago something was, in words for beside a figure; nothing for what is as good as now.
+
+    >>> ago(timedelta(seconds=3)), ago(timedelta(minutes=5)), ago(timedelta(days=2))
+    ('', '5 min ago', '2 days ago')
+    """
+    seconds = int(age.total_seconds())
+    for size, words in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and words != "days"):
+            return f"{seconds // size} {words} ago"
+    return f"{seconds} s ago" if seconds >= 10 else ""
 
 
 def as_sentence(text: str) -> str:
@@ -111,6 +140,7 @@ def _environment() -> Environment:
         "utc_time": utc_time,
         "as_sentence": as_sentence,
         "words": lambda name: str(name).replace("_", " "),
+        "ago": ago,
         "number": lambda count: f"{count:,}",
     }
     return environment

@@ -1,0 +1,26 @@
+"""What a page says at its top after a form did its work, by the word in the address. Nothing else can be said there."""
+
+NOTICES = {
+    "saved": "Saved.",
+    "made": "Made.",
+    "scheduled": "Scheduled.",
+    "approved": "Approved as it stands. Any change to what is sent takes the approval away.",
+    "paused": "Paused: nothing of it goes out until it is resumed.",
+    "resumed": "Resumed.",
+    "cancelled": "Cancelled.",
+    "planned": "Asked for. The scheduler plans it within seconds.",
+    "sending": "It is being sent.",
+    "skipped": "It is not sent.",
+    "duplicated": "This is the copy. Nothing is scheduled for it yet.",
+    "test-sent": "The test mail was handed over.",
+    "imported": "The file was taken in. This page follows the import.",
+    "erased": "Erased. Only the keyed hash of the refusal is kept, so that the address stays left out.",
+    "opted-out": "Opted out. Nothing is mailed to this person any more.",
+    "started": "Started. This page follows it.",
+    "in-use": "This model is in use now.",
+    "password": "The password is changed, and every other session of yours has ended.",
+    "ended": "That session has ended.",
+    "revoked": "Revoked. It opens nothing any more.",
+    "disabled": "Disabled, and every session of theirs has ended.",
+    "enabled": "They can log in again.",
+}
