@@ -39,7 +39,7 @@ from subscribers.models import Kind, Purpose
 from subscribers.roster import NewSubscriber, add_many
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
@@ -178,8 +178,8 @@ def live(shop: Shop) -> Iterator[str]:
 
 
 @pytest.fixture
-def browser_page() -> Iterator[Page]:
-    """A page of the system's Chromium. Without one the test is skipped, and under CI it fails."""
+def browser() -> Iterator[Browser]:
+    """The system's Chromium. Without one the test is skipped, and under CI it fails."""
     if not CHROMIUM.exists():
         why = f"there is no {CHROMIUM}; apt-get install chromium"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(why)
@@ -187,8 +187,14 @@ def browser_page() -> Iterator[Page]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-first-run"])
-        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser_page(browser: Browser) -> Page:
+    """A new page of it, as wide as a desk's."""
+    return browser.new_page(viewport={"width": 1280, "height": 900})
 
 
 def _fill(world: World) -> None:
