@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from campaigns import calendar, execute, missed, runs
-from campaigns.errors import CampaignsError
+from campaigns import approval, approved_runs, beats, calendar, execute, missed, runs
+from campaigns.errors import CampaignsError, NotApproved
 from campaigns.execute import World, open_world
 from campaigns.models import Campaign, RunState
 from campaigns.training import train_model
@@ -68,8 +68,11 @@ def claim_due(world: World) -> list[int]:
     to be planned that we made.
 
     What was missed follows the campaign's policy (`campaigns.missed`), and each occurrence that is not sent is logged.
+    Whoever wants to know whether a scheduler is alive sees by its beat that one has looked.
     """
     claimed = list[int]()
+    with writing(world.database) as session:
+        beats.beat(session, beats.SCHEDULER, now=world.clock())
     with reading(world.database) as session:
         waiting = calendar.due(session, now=world.clock())
     for campaign in waiting:
@@ -85,8 +88,9 @@ def _claim(world: World, campaign: Campaign) -> list[int]:
     passed = calendar.passed(campaign, now=now)
     with reading(world.database) as session:
         came = missed.came_at(session, campaign, passed.newest)
+        unapproved = approval.missing(session, campaign, world.settings)
     with writing(world.database) as session:
-        settled = missed.settle(session, campaign, passed, came=came, now=now)
+        settled = missed.settle(session, campaign, passed, came=came, now=now, unapproved=unapproved)
     return _told(campaign.name, settled) if settled else []
 
 
@@ -164,9 +168,15 @@ def _carry_on(world: World, run_id: int) -> bool:
         with reading(world.database) as session:
             if not runs.may_go_on(session, runs.find_run(session, run_id), now=world.clock(), idle=True):
                 return False  # another scheduler was quicker
+            approved_runs.demand(session, run_id, world.settings)  # it may have changed since it was claimed
         run = execute.carry_on(world, run_id)
     except DBAPIError as error:  # it may still be in our name: the next tick finds it there and goes on
         logger.error("run %s: the database failed, tried again in %s s: %s", run_id, TICK_SECONDS, error.orig)
+        return False
+    except NotApproved as error:
+        with writing(world.database) as session:
+            if approved_runs.hold(session, run_id, str(error)):
+                logger.warning("run %s waits for a decision: %s", run_id, error)
         return False
     except Exception as error:
         if isinstance(error, EXPECTED):

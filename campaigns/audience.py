@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 from sqlmodel import Session, col
 
 from campaigns.frequency import Enough
@@ -28,10 +29,12 @@ class Person:
     skip: str
 
 
-def audience(session: Session, *, only: int | None = None, enough: Enough | None = None) -> Iterator[Person]:
+def audience(
+    session: Session, *, only: int | None = None, enough: Enough | None = None, among: Select[Any] | None = None
+) -> Iterator[Person]:
     """Everybody on the roster (or one subscriber id), by id, with the reason why they must not be mailed, if any.
 
-    enough: who has had as many mails lately as they may.
+    enough: who has had as many mails lately as they may. among: a SELECT of the ids of those it is about.
     """
     enough = enough or Enough()
     suppressed = exists().where(col(Suppression.key) == col(Subscriber.key))
@@ -40,6 +43,8 @@ def audience(session: Session, *, only: int | None = None, enough: Enough | None
     query = query.where(col(Subscriber.address) != "").order_by(col(Subscriber.id))  # without one: erased, a number
     if only is not None:
         query = query.where(col(Subscriber.id) == only)
+    if among is not None:
+        query = query.where(col(Subscriber.id).in_(among))
     for row in session.execute(query):
         skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
         if not skip and row.id in enough.people:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from itertools import islice
 
 from cronsim import CronSim, CronSimError
 from sqlmodel import Session, col, select
@@ -56,6 +57,18 @@ def _due_times(cron: str, zone: tzinfo, after: datetime) -> Iterator[datetime]:
         if moment is not None and moment > last:  # what falls into a gap falls together
             yield moment
             last = moment
+
+
+def next_times(campaign: Campaign, *, now: datetime, count: int = 5) -> list[datetime]:
+    """The next moments at which the campaign is due, in UTC: of one that is due once, that one; of a draft, none.
+
+    Also of a paused one: what would come if it were resumed now. Raises CampaignInvalid.
+    """
+    if campaign.state not in (CampaignState.SCHEDULED, CampaignState.PAUSED):
+        return []
+    if campaign.cron:
+        return list(islice(due_times(campaign.cron, campaign.time_zone, after=now, own_time=campaign.own_time), count))
+    return [campaign.next_due] if campaign.next_due and campaign.next_due > now else []
 
 
 def zone_of(name: str) -> tzinfo:

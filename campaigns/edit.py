@@ -1,109 +1,93 @@
-"""Make and change campaigns: every change is one committed transaction, and a bad definition changes nothing."""
+"""Make and change campaigns: every change is one committed transaction, and a bad definition changes nothing.
+
+A campaign counts its changes. Who says which version they began with is told when somebody else was quicker.
+"""
 
 import json
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from campaigns import calendar
-from campaigns.errors import CampaignInvalid, CampaignUnknown, WrongState
-from campaigns.models import Campaign, CampaignState, Missed, Run
-from campaigns.pick_rules import PickRules, rules_of
+from campaigns import approval, calendar, segments
+from campaigns.definition import Definition as Definition  # noqa: PLC0414 - others take it from here
+from campaigns.definition import check_definition, check_name
+from campaigns.definition import definition_from_file as definition_from_file  # noqa: PLC0414
+from campaigns.errors import CampaignInvalid, CampaignUnknown, EditedMeanwhile, WrongState
+from campaigns.finding import find_campaign as find_campaign  # noqa: PLC0414
+from campaigns.finding import list_campaigns as list_campaigns  # noqa: PLC0414
+from campaigns.finding import runs_of as runs_of  # noqa: PLC0414
+from campaigns.models import Campaign, CampaignState, Missed
+from campaigns.pick_rules import rules_of
 from campaigns.settings import Settings
-from campaigns.transports import TRANSPORTS
-from engine.errors import EngineError
-from engine.render.environment import TemplateFolders, TemplateSheet
-from engine.render.languages import LINES
-from engine.render.locale import is_language
+from subscribers.database import insert_new
 
-MOST_PICKS = 12
 LATE_HOURS, MOST_LATE_HOURS = 24, 720  # hours: a day, 30 days
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _MOVES = {
     "pause": ([CampaignState.SCHEDULED], CampaignState.PAUSED),
     "resume": ([CampaignState.PAUSED], CampaignState.SCHEDULED),
     "cancel": ([CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED], CampaignState.CANCELLED),
 }
+_SAVED = ("template", "subject", "preheader", "variables", "picks", "rules", "transport", "segments")
 
 
-@dataclass(frozen=True)
-class Definition:
-    """What a marketer says about a campaign. Empty subject and preheader: the template's own."""
+def save_campaign(
+    session: Session, definition: Definition, settings: Settings, *, now: datetime, version: int | None = None
+) -> Campaign:
+    """Make the campaign, or change the one of this name; commits.
 
-    name: str
-    template: str = "picked-for-you"
-    subject: str = ""
-    preheader: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    picks: int = 5
-    transport: str = "outbox"
-    rules: PickRules = field(default_factory=PickRules)
-
-
-def find_campaign(session: Session, name: str) -> Campaign:
-    """The campaign of this name. Raises CampaignUnknown."""
-    campaign = session.scalars(select(Campaign).where(col(Campaign.name) == name)).first()
-    if campaign is None:
-        names = ", ".join(session.scalars(select(col(Campaign.name)).order_by(col(Campaign.name)))) or "none yet"
-        raise CampaignUnknown(f"there is no campaign {name!r}; there are: {names}")
-    return campaign
-
-
-def list_campaigns(session: Session) -> list[Campaign]:
-    """All campaigns, by name."""
-    return list(session.scalars(select(Campaign).order_by(col(Campaign.name))))
-
-
-def runs_of(session: Session, campaign: Campaign) -> list[Run]:
-    """The runs of a campaign, the newest first."""
-    return list(session.scalars(select(Run).where(col(Run.campaign_id) == campaign.id).order_by(col(Run.id).desc())))
-
-
-def save_campaign(session: Session, definition: Definition, settings: Settings, *, now: datetime) -> Campaign:
-    """Make the campaign, or change the one of this name; commits. Raises CampaignInvalid, WrongState."""
-    sheet = _check(definition, settings.templates)
+    version: the one that the editor began with, 0 for one that is to be new; None overwrites whatever is there. What
+    changes the mails or whom they go to takes the approval away. Raises CampaignInvalid, WrongState, EditedMeanwhile.
+    """
+    sheet = check_definition(definition, settings.templates)
     rules_of(definition.rules, settings)
-    campaign = session.scalars(select(Campaign).where(col(Campaign.name) == definition.name)).first()
-    if campaign is None:
-        campaign = Campaign(name=definition.name, template=definition.template, subject="", created_at=now)
-    elif campaign.state == CampaignState.CANCELLED:
-        raise WrongState(f"campaign {campaign.name} is cancelled; make a new one")
+    segments.check(session, definition.segments)
+    campaign = _to_save(session, definition, version, now)
+    before = campaign.model_dump(include=set(_SAVED))
     campaign.template, campaign.picks = definition.template, definition.picks
     campaign.subject = "" if definition.subject == sheet.subject else definition.subject
     campaign.preheader = "" if definition.preheader == sheet.preheader else definition.preheader
     campaign.variables = json.dumps(dict(definition.variables), sort_keys=True, ensure_ascii=False)
     campaign.transport = definition.transport
-    campaign.rules = definition.rules.as_json()
+    campaign.rules, campaign.segments = definition.rules.as_json(), definition.segments.as_json()
+    if campaign.id is not None and campaign.model_dump(include=set(_SAVED)) != before:
+        campaign.version += 1
+    approval.forget_if_changed(session, campaign, settings)
     session.add(campaign)
     session.commit()
     return campaign
 
 
-def definition_from_file(path: Path) -> tuple[Definition, dict[str, Any]]:
-    """(a definition, its [schedule] table) from a TOML file. Raises CampaignInvalid."""
-    try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CampaignInvalid(f"there is no file {str(path)!r}; check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CampaignInvalid(f"{path.name} is not TOML: {error}") from None
-    schedule = plain.pop("schedule", {})
-    _check_types(path.name, plain, schedule)
-    unknown = set(plain) - set(Definition.__dataclass_fields__)
-    if unknown or "name" not in plain:
-        problem = f"has an unknown field {sorted(unknown)[0]!r}" if unknown else "has no name"
-        raise CampaignInvalid(
-            f"{path.name} {problem}; fields are: {', '.join(Definition.__dataclass_fields__)}, schedule"
-        )
-    rules = PickRules.from_plain(plain.pop("rules", {}))
-    return Definition(**plain, rules=rules), schedule
+def _to_save(session: Session, definition: Definition, version: int | None, now: datetime) -> Campaign:
+    """The campaign to be changed, or a new one. Raises WrongState, EditedMeanwhile, CampaignUnknown."""
+    if version:
+        campaign = find_campaign(session, definition.name, to_change=True)
+        _check_version(campaign, version)
+    else:
+        try:
+            campaign = find_campaign(session, definition.name, to_change=True)
+        except CampaignUnknown:
+            return Campaign(name=definition.name, template=definition.template, subject="", created_at=now)
+        if version == 0:
+            raise WrongState(f"there is a campaign {definition.name} already; choose another name")
+    if campaign.state == CampaignState.CANCELLED:
+        raise WrongState(f"campaign {campaign.name} is cancelled; make a new one")
+    return campaign
+
+
+def duplicate(session: Session, name: str, new_name: str, *, now: datetime) -> Campaign:
+    """A draft of another name that says the same; commits. It has no schedule and no approval.
+
+    Raises CampaignUnknown, CampaignInvalid, and WrongState when there is a campaign of the new name.
+    """
+    check_name(new_name)
+    like = find_campaign(session, name)
+    copy = {field: getattr(like, field) for field in _SAVED}
+    fresh = Campaign(name=new_name, created_at=now, **copy)
+    if not insert_new(session, Campaign, [fresh.model_dump(exclude={"id"})]):
+        raise WrongState(f"there is a campaign {new_name} already; choose another name")
+    session.commit()
+    return find_campaign(session, new_name)
 
 
 def schedule(
@@ -117,14 +101,16 @@ def schedule(
     own_time: bool = False,
     missed: str = Missed.LATE,
     late_hours: int = LATE_HOURS,
+    version: int | None = None,
 ) -> Campaign:
     """Set when the campaign goes out: once (`at`) or again and again (`cron`), in a time zone; commits.
 
     own_time: in each person's own time zone; `time_zone` is then for people whose zone is not known. missed: what
-    becomes of a time that the scheduler finds too late.
-    Raises CampaignInvalid for a time in the past, or neither or both of `at` and `cron`.
+    becomes of a time that the scheduler finds too late. version: the one that was looked at.
+    Raises CampaignInvalid for a time in the past, or neither or both of `at` and `cron`; EditedMeanwhile.
     """
-    campaign = find_campaign(session, name)
+    campaign = find_campaign(session, name, to_change=True)
+    _check_version(campaign, version)
     if campaign.state == CampaignState.CANCELLED:
         raise WrongState(f"campaign {name} is cancelled; make a new one")
     said: dict[str, Any] = {"own_time": own_time, "missed": missed, "late_hours": late_hours}
@@ -132,6 +118,7 @@ def schedule(
     campaign.cron, campaign.time_zone, campaign.next_due = cron, time_zone, moment
     campaign.own_time, campaign.missed, campaign.late_hours = own_time, missed, late_hours
     campaign.state = CampaignState.SCHEDULED
+    campaign.version += 1
     session.add(campaign)
     session.commit()
     return campaign
@@ -166,13 +153,14 @@ def first_due(
     raise CampaignInvalid(f"{at} {time_zone} is in the past; it is {now:%Y-%m-%d %H:%M} UTC")
 
 
-def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign:
-    """pause, resume or cancel a campaign; commits. Raises WrongState.
+def move(session: Session, name: str, action: str, *, now: datetime, version: int | None = None) -> Campaign:
+    """pause, resume or cancel a campaign; commits. Raises WrongState, EditedMeanwhile.
 
     What came due while it was paused is not sent afterwards: a cron goes on with its next time, and a single date
     that has passed must be set anew.
     """
-    campaign = find_campaign(session, name)
+    campaign = find_campaign(session, name, to_change=True)
+    _check_version(campaign, version)
     allowed, after = _MOVES[action]
     if campaign.state not in allowed:
         raise WrongState(f"campaign {name} is {campaign.state}; {action} needs one that is {' or '.join(allowed)}")
@@ -183,53 +171,12 @@ def move(session: Session, name: str, action: str, *, now: datetime) -> Campaign
         elif campaign.next_due is None or campaign.next_due <= now:
             raise WrongState(f"the date of campaign {name} has passed; schedule it anew")
     campaign.state = after
+    campaign.version += 1
     session.add(campaign)
     session.commit()
     return campaign
 
 
-def _check_types(file: str, plain: Mapping[str, Any], schedule: Any) -> None:
-    """Raises CampaignInvalid for a value of another type than its field has, and for an unknown schedule field."""
-    wanted: dict[str, type] = dict.fromkeys(("name", "template", "subject", "preheader", "transport"), str)
-    wanted |= {"picks": int, "variables": dict, "rules": dict}
-    for name, kind in wanted.items():
-        if name in plain and not isinstance(plain[name], kind):
-            words = {str: "a text in quotes", int: "a whole number", dict: f"a table [{name}]"}[kind]
-            raise CampaignInvalid(f"{file}: {name} must be {words}, not {plain[name]!r}")
-    known = {"at": str, "cron": str, "time_zone": str, "own_time": bool, "missed": str, "late_hours": int}
-    words = "holds texts in quotes, and own_time = true or false, and late_hours = a whole number"
-    if not isinstance(schedule, dict):
-        raise CampaignInvalid(f"{file}: [schedule] {words}; fields are: {', '.join(known)}")
-    if unknown := sorted(set(schedule) - set(known)):
-        raise CampaignInvalid(f"{file}: [schedule] has an unknown field {unknown[0]!r}; fields are: {', '.join(known)}")
-    for name, value in schedule.items():
-        if type(value) is not known[name]:  # not isinstance: true is an int
-            raise CampaignInvalid(f"{file}: [schedule] {words}; {name} = {value!r} is something else")
-
-
-def _check(definition: Definition, templates: TemplateFolders) -> TemplateSheet:
-    if not _NAME.fullmatch(definition.name):
-        raise CampaignInvalid(f"name {definition.name[:70]!r}: use small letters, digits and hyphens, at most 63")
-    try:
-        sheet = templates.sheet(definition.template)
-    except EngineError as error:
-        raise CampaignInvalid(str(error)) from None
-    _check_variables(definition.variables, sheet)
-    if any(not isinstance(value, str) for value in definition.variables.values()):
-        raise CampaignInvalid("variables are texts; put them in quotes")
-    if not 1 <= definition.picks <= MOST_PICKS:
-        raise CampaignInvalid(f"picks must be 1 to {MOST_PICKS}, not {definition.picks}")
-    if definition.transport not in TRANSPORTS:
-        raise CampaignInvalid(f"there is no transport {definition.transport!r}; there are: {', '.join(TRANSPORTS)}")
-    return sheet
-
-
-def _check_variables(variables: Mapping[str, str], sheet: TemplateSheet) -> None:
-    """`headline`, or `headline.de` for German readers; subject and preheader too in other languages."""
-    for given in sorted(variables):
-        name, dot, language = given.partition(".")
-        if name not in sheet.defaults() and not (dot and name in LINES):
-            known = ", ".join(sheet.defaults()) or "none"
-            raise CampaignInvalid(f"template {sheet.name} has no variable {name!r}; it has: {known}")
-        if dot and not is_language(language):
-            raise CampaignInvalid(f"{given}: {language!r} is no language; write {name}.de for German readers")
+def _check_version(campaign: Campaign, version: int | None) -> None:
+    if version not in (None, campaign.version):
+        raise EditedMeanwhile(campaign.name, version or 0, campaign.version)

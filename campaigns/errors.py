@@ -21,6 +21,21 @@ class WrongState(CampaignsError):
     """The campaign or run is not in a state in which this can be done."""
 
 
+class EditedMeanwhile(WrongState):
+    """Somebody else has changed the campaign since this change was begun; nothing of it was saved."""
+
+    def __init__(self, campaign: str, seen: int, now: int) -> None:
+        super().__init__(
+            f"campaign {campaign} was changed meanwhile (version {seen} is now {now}); nothing was saved: "
+            "look at what it is now, then change it again"
+        )
+        self.campaign, self.seen, self.now = campaign, seen, now
+
+
+class NotApproved(WrongState):
+    """The settings ask for an approval, and there is none for what would be sent."""
+
+
 class SettingsInvalid(CampaignsError):
     """The settings file or the environment holds something we cannot use, or lacks what sending needs."""
 

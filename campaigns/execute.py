@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from campaigns import deliver, leases, ledger
+from campaigns import approved_runs, deliver, leases, ledger
 from campaigns.deliver import Progress
 from campaigns.edit import find_campaign
 from campaigns.errors import WrongState
@@ -148,10 +148,11 @@ def send(
     """Send a planned run as its campaign and the settings say. Returns the totals by state.
 
     executor: where shards run; without one a run by SMTP goes through a process for each core, or `senders`, and
-    whatever is small or stays on this machine through this process. Raises what `deliver.send_run` does.
+    whatever is small or stays on this machine through this process. Raises NotApproved, what `deliver.send_run` does.
     """
     transport = transport_of(world, run_id)
     with reading(world.database) as session:
+        approved_runs.demand(session, run_id, world.settings)
         counts = ledger.totals(session, run_id)
     count = senders or world.settings.senders or os.cpu_count() or 1
     waiting = sum(counts.get(state, 0) for state in ledger.OPEN)

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from campaigns import leases, ledger, milestones
 from campaigns.errors import BytesChanged
-from campaigns.letters import row_of
+from campaigns.letters import row_of, seal_of
 from campaigns.manner import Manner
 from campaigns.mime import Envelope
 from campaigns.models import Message, Run, RunState
@@ -57,7 +57,7 @@ class RunFeed:
         self._patience, self._date, self._clock, self._halt = patience, date, clock, halt
         self._ready: list[tuple[float, int, Outgoing]] = []
         self._rows: deque[list[Any]] = deque()
-        self._under_way: list[Any] = []
+        self._under_way: list[tuple[Any, bytes | None]] = []  # rows, with their letters where those were kept
         self._ended = self._halted = self._nothing_more = False
         self._free = 0  # of those that are ready, how many are to domains without a limit of their own
         self._looked = self._renewed = clock()
@@ -120,10 +120,11 @@ class RunFeed:
                 self._nothing_more, self._ended = True, not self._ready
                 return
             self._write_ahead()
-            part, messages = self._under_way, self._press.finish()
-            self._under_way = []
+            part, self._under_way = self._under_way, []
+            written = iter(self._press.finish() if any(message is None for _, message in part) else ())
+            ready = [(row, message or _right(row, next(written))) for row, message in part]
             self._write_ahead()
-            self._get_ready(part, messages)
+            self._get_ready(ready)
 
     def _wants_more(self) -> bool:
         """Whether nothing is ready; with a limit also whether hardly anything is that is not kept by its own domain."""
@@ -176,15 +177,19 @@ class RunFeed:
 
     def _write_ahead(self) -> None:
         if not self._under_way and self._rows:
-            self._under_way = self._rows.popleft()
-            self._press.begin_messages([row_of(row._mapping) for row in self._under_way])
+            self._under_way = [(row, self._recalled(row)) for row in self._rows.popleft()]
+            if missing := [row for row, message in self._under_way if message is None]:
+                self._press.begin_messages([row_of(row._mapping) for row in missing])
 
-    def _get_ready(self, part: list[Any], messages: list[bytes]) -> None:
-        moments = self._moments([row.domain for row in part])
+    def _recalled(self, row: Any) -> bytes | None:
+        """The letter as it was planned, if it was kept and is the one that the ledger means."""
+        message = self._press.recall(seal_of(row))
+        return message if message is not None and hashlib.sha256(message).hexdigest() == row.sha256 else None
+
+    def _get_ready(self, part: list[tuple[Any, bytes]]) -> None:
+        moments = self._moments([row.domain for row, _ in part])
         return_path, sign, sender = self._manner.return_path, self._manner.sign, self._press.content.sender.address
-        for row, message, moment in zip(part, messages, moments, strict=True):
-            if hashlib.sha256(message).hexdigest() != row.sha256:
-                raise BytesChanged(f"message {row.id} has other bytes than its plan; plan the campaign anew")
+        for (row, message), moment in zip(part, moments, strict=True):
             envelope = Envelope(return_path(row.id) if return_path else sender, row.address)
             signed = sign(message, at=self._date) if sign else message
             outgoing = Outgoing(row.id, row.message_id, envelope, signed, row.attempts)
@@ -212,6 +217,13 @@ class RunFeed:
         anew = [(moment, one[1], one[2]) for moment, one in zip(moments, sorted(late), strict=True)]
         self._ready = kept + anew
         heapq.heapify(self._ready)
+
+
+def _right(row: Any, message: bytes) -> bytes:
+    """A letter that was written anew. Raises BytesChanged where it is not what was planned."""
+    if hashlib.sha256(message).hexdigest() != row.sha256:
+        raise BytesChanged(f"message {row.id} has other bytes than its plan; plan the campaign anew")
+    return message
 
 
 def _domain(outgoing: Outgoing) -> str:

@@ -15,6 +15,8 @@ from campaigns.errors import CampaignInvalid
 from engine.render.content import Mail, Sender
 from engine.render.kept import Piece
 
+WORDS = 200  # characters; a shorter piece of one mail ("Hello Ana", a subject) is likely in another one too
+MOST_NUMBERED = 16 * 2**20  # bytes of pieces, of 5,000 products and more
 LONGEST_HEADER = 998  # octets of a line: RFC 5322 section 2.1.1
 _BREAKS = re.compile(r"[\r\n\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ud800-\udfff]")  # the last are halves of characters
 _SPECIALS = re.compile(r'[()<>@,:;".\[\]\\]')
@@ -36,9 +38,16 @@ class Letterhead:
     def __init__(self, sender: Sender, *, date: datetime) -> None:
         self._from = f"From: {mailbox(sender.name, sender.address)}\r\nTo: "
         self._date = f"\r\nDate: {format_datetime(date)}\r\nMessage-ID: <"
+        self.pieces: dict[bytes, int] = {}
+        """The encoded pieces that stand in many mails, numbered as they came, up to `MOST_NUMBERED`."""
+        self._room = MOST_NUMBERED
 
     def message(self, mail: Mail, *, to: str, message_id: str, unsubscribe_url: str) -> bytes:
-        """The whole message, CRLF line ends, multipart/alternative with text first (RFC 2046 section 5.1.4).
+        """The whole message in one."""
+        return b"".join(self.parts(mail, to=to, message_id=message_id, unsubscribe_url=unsubscribe_url))
+
+    def parts(self, mail: Mail, *, to: str, message_id: str, unsubscribe_url: str) -> tuple[bytes, ...]:
+        """The message, CRLF line ends, multipart/alternative with text first (RFC 2046 section 5.1.4).
 
         The boundary comes from the Message-ID: the same row gives the same bytes. Unsubscribe headers as RFC 8058
         wants them. Raises CampaignInvalid for a line break in a header, whatever it was meant for (CVE-2024-6923).
@@ -55,13 +64,30 @@ class Letterhead:
         if len(head) > LONGEST_HEADER and max(map(len, head.split(b"\r\n"))) > LONGEST_HEADER:
             raise CampaignInvalid("a header line is longer than 998 octets; shorten public_url or the sender's name")
         mark = boundary.encode()
-        return b"".join(
-            (
-                *(head, b"\r\n\r\n--", mark, _TEXT, *_encoded(mail.text_pieces), b"\r\n--", mark, _HTML),
-                *(_encoded(mail.pieces) if len(mail.pieces) > 1 else map(_quoted, mail.pieces)),
-                *(b"\r\n--", mark, b"--\r\n"),
-            )
+        return (
+            b"".join((head, b"\r\n\r\n--", mark, _TEXT)),
+            *self._encoded(mail.text_pieces),
+            b"".join((b"\r\n--", mark, _HTML)),
+            *(self._encoded(mail.pieces) if len(mail.pieces) > 1 else map(_quoted, mail.pieces)),
+            b"".join((b"\r\n--", mark, b"--\r\n")),
         )
+
+    def _encoded(self, pieces: tuple[str, ...]) -> list[bytes]:
+        """Pieces in quoted-printable; those of many mails are encoded once."""
+        return [
+            (type(piece) is Piece and piece.quoted) or self._quoted_once(piece)  # 60 a mail: no call for the known
+            for piece in pieces
+        ]
+
+    def _quoted_once(self, piece: str) -> bytes:
+        if type(piece) is not Piece:
+            return _quoted_words(piece) if len(piece) < WORDS else _quoted_piece(piece)
+        quoted = _quoted_piece(piece)
+        piece.quoted = quoted
+        if quoted not in self.pieces and self._room >= len(quoted):
+            self._room -= len(quoted)
+            self.pieces[quoted] = len(self.pieces)
+        return quoted
 
 
 _PART = "\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
@@ -120,14 +146,6 @@ def _quoted_line(line: str) -> bytes:
     return binascii.b2a_qp(line.encode("utf-8") + b"\r\n", istext=True)[:-2]
 
 
-def _encoded(pieces: tuple[str, ...]) -> list[bytes]:
-    """Pieces in quoted-printable; those of many mails are encoded once."""
-    return [
-        (type(piece) is Piece and piece.quoted) or _quoted_piece(piece)  # 60 of them a mail: no call for the known
-        for piece in pieces
-    ]
-
-
 def _quoted_piece(piece: str) -> bytes:
     """A piece of a mail as quoted-printable that can stand behind and before any other.
 
@@ -141,6 +159,7 @@ def _quoted_piece(piece: str) -> bytes:
         quoted += b"=\r\n"
         if "\n" not in text:  # the codec takes the end of its soft breaks from the text
             quoted = quoted.replace(b"=\n", b"=\r\n")
-    if type(piece) is Piece:
-        piece.quoted = quoted
     return quoted
+
+
+_quoted_words = lru_cache(maxsize=8_192)(_quoted_piece)

@@ -32,10 +32,13 @@ class Settled:
     skipped: tuple[str, ...]
 
 
-def settle(session: Session, campaign: Campaign, passed: Passed, *, came: datetime, now: datetime) -> Settled | None:
+def settle(
+    session: Session, campaign: Campaign, passed: Passed, *, came: datetime, now: datetime, unapproved: str = ""
+) -> Settled | None:
     """Move the campaign on to what follows, and make a row of each occurrence that has come; one transaction.
 
-    came: when the newest was due, see `came_at`. None when another scheduler has done it. Compare and set on the
+    came: when the newest was due, see `came_at`. unapproved: why nothing may be sent for want of an approval
+    (`approval.missing`); what would be sent asks then. None when another scheduler has done it. Compare and set on the
     occurrence we saw: of five schedulers one gets them all, and one killed on the way has done nothing.
     """
     moved = session.execute(
@@ -49,6 +52,8 @@ def settle(session: Session, campaign: Campaign, passed: Passed, *, came: dateti
         return None
     skipped = [_skipped(campaign, at, why, now) for at, why in _older(passed, now)]
     newest = _newest(campaign, passed.newest, came, now)
+    if newest.state == RunState.PLANNING and unapproved:
+        newest.state, newest.stopped_because = RunState.ASKING, unapproved[:300]
     if newest.state == RunState.CANCELLED:
         skipped.append(newest)
     insert_new(session, Run, [run.model_dump(exclude={"id"}) for run in skipped])

@@ -10,13 +10,13 @@ import orjson
 from sqlalchemy import Engine, delete, update
 from sqlmodel import Session, col
 
-from campaigns import ledger, reasons
+from campaigns import approval, approved_runs, ledger, reasons, segments
 from campaigns.audience import Person, as_arrays, audience
 from campaigns.erasure import erase_from_plan
 from campaigns.errors import WrongState
 from campaigns.freeze import freeze, make_cards, make_content
 from campaigns.frequency import had_enough
-from campaigns.letters import row_of
+from campaigns.letters import row_of, seal_of
 from campaigns.models import Message, MessageState, Run, RunState
 from campaigns.pick_rules import as_plain, rules_in
 from campaigns.press import Judged, Press
@@ -60,12 +60,14 @@ def plan_run(
         content = make_content(campaign, settings)
         cards = make_cards(session, content.public_url)
         enough = had_enough(session, settings, now=run.planned_at, run_id=run_id)
-        people = list(audience(session, enough=enough))
+        among = segments.people_of(session, segments.segments_of(campaign), run.planned_at)
+        people = list(audience(session, enough=enough, among=among))
+        made_from = approval.fingerprint(session, campaign, settings)
     _clear(database, run_id)
     drafts = Drafts(run, content, secrets, waves_of_run(campaign, run))
     manifest, review, done = hashlib.sha256(), Review(run_id), 0
     picks = picks_of(people, view, campaign.picks)
-    with Press(content, cards, date=run.planned_at) as press, looking_for_garbage_seldom():
+    with Press(content, cards, date=run.planned_at, keeps=True) as press, looking_for_garbage_seldom():
         for rows in _judged(press, (drafts.rows(batch, picks) for batch in _batches(people)), review):
             for row in rows:
                 line = f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n"
@@ -89,6 +91,7 @@ def plan_run(
             "worst": review.worst[:300],
             "manifest_sha256": manifest.hexdigest(),
         }
+        approved_runs.note(session, run, made_from)
         _finish(session, run, {"model": model, **found, **frozen})
         return find_run(session, run_id)
 
@@ -187,8 +190,10 @@ def _judged(press: Press, batches: Iterator[list[dict[str, Any]]], review: Revie
 
     def finished() -> list[dict[str, Any]]:
         judged: Judged = press.finish()
-        for row, sha256 in zip((row for row in under_way if not row["reason"]), judged.sha256, strict=True):
+        mailed = [row for row in under_way if not row["reason"]]
+        for row, sha256 in zip(mailed, judged.sha256, strict=True):
             row["sha256"] = sha256
+        press.keep(map(seal_of, mailed), judged)
         review.merge(judged.review)
         return under_way
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import CursorResult, and_, delete, or_, select, update
 from sqlmodel import Session, col
 
-from campaigns import leases, ledger
+from campaigns import approval, leases, ledger
 from campaigns.errors import RunUnknown, WrongState
 from campaigns.models import Campaign, CampaignState, Message, Run, RunState
+from campaigns.settings import Settings
 from subscribers.secrets import Secrets
 
 RETRY_AFTER = timedelta(minutes=15)
@@ -45,7 +46,7 @@ def message_of(session: Session, run_id: int, address: str, secrets: Secrets) ->
     query = select(Message).where(col(Message.run_id) == run_id, col(Message.key) == secrets.key_of(address))
     message = session.scalars(query).first()
     if message is None:
-        raise WrongState(f"run {run_id} has no row for this person; they joined after it was planned")
+        raise WrongState(f"run {run_id} has no row for them; they joined later, or it was for others")
     return message
 
 
@@ -67,16 +68,18 @@ def abandon(session: Session, run_id: int) -> None:
     session.commit()
 
 
-def decide(session: Session, run_id: int, go: bool, *, now: datetime) -> Run:
+def decide(session: Session, run_id: int, go: bool, *, settings: Settings, now: datetime) -> Run:
     """asking → planning, as of now and by whichever scheduler looks next, or → cancelled; commits.
 
-    Raises RunUnknown, and WrongState when it does not ask, or nothing of its campaign may go out.
+    Raises RunUnknown, WrongState when it does not ask, or nothing of its campaign may go out, and NotApproved.
     """
     run = find_run(session, run_id)
     campaign = campaign_of(session, run)
     if go and campaign.state in (CampaignState.PAUSED, CampaignState.CANCELLED):
         mend = "resume it first" if campaign.state == CampaignState.PAUSED else "nothing of it is sent any more"
         raise WrongState(f"campaign {campaign.name} is {campaign.state}; {mend}")
+    if go:
+        approval.demand(session, campaign, settings)
     values = {"state": RunState.PLANNING, "planned_at": now, "alive_at": now - RETRY_AFTER, "stopped_because": ""}
     if not go:
         why = f"{run.stopped_because.partition('; ')[0]}; it was decided on {now:%Y-%m-%d %H:%M} UTC not to send it"

@@ -1,5 +1,6 @@
 """What people saw in their last mails, so that the next one shows something else."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import repeat
 from typing import Any
@@ -15,10 +16,10 @@ from engine.recommend.guardrails import NOTHING_SHOWN, Shown
 SEEN = (MessageState.ACCEPTED, MessageState.IN_DOUBT, MessageState.HANDING_OVER)
 
 
-def shown_lately(session: Session, mails: int, *, now: datetime) -> Shown:
+def shown_lately(session: Session, mails: int, *, now: datetime, only: Sequence[int] | None = None) -> Shown:
     """The products of each person's last `mails` mails before `now`, whichever campaign they were of.
 
-    A mail that was planned but never handed over was not seen; one in doubt may have been.
+    A mail that was planned but never handed over was not seen; one in doubt may have been. only: these subscribers.
     """
     if mails < 1:
         return NOTHING_SHOWN
@@ -29,9 +30,11 @@ def shown_lately(session: Session, mails: int, *, now: datetime) -> Shown:
         select(col(Message.subscriber_id), col(Message.run_id), col(Message.picks), place.label("place"))
         .join_from(Message, Run, col(Run.id) == col(Message.run_id))
         .where(col(Message.state).in_(SEEN), col(Run.planned_at) < now)
-        .subquery()
     )
-    latest = select(seen.c.subscriber_id, seen.c.run_id, seen.c.picks).where(seen.c.place <= mails)
+    if only is not None:
+        seen = seen.where(col(Message.subscriber_id).in_(only))
+    found = seen.subquery()
+    latest = select(found.c.subscriber_id, found.c.run_id, found.c.picks).where(found.c.place <= mails)
     moments = _moments(session, before=now)
     cursor: Any = session.connection().execute(latest).cursor  # the driver's own: plain tuples
     people, sku, at = list[int](), list[int](), list[int]()

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlmodel import Session, col, select
 
 from campaigns.audience import as_arrays, audience
@@ -51,9 +52,14 @@ def recommender(session: Session, models: Path, rules: Rules, *, now: datetime) 
     name = registry.current(models)
     model = registry.load(models, name)
     catalog, signals = read_catalog(session), read_signals(session, until=now)
-    seed = f"{name} {int(signals.at[-1]) if len(signals) else 0}"
     shown = shown_lately(session, rules.repeat_mails, now=now)
+    seed = seed_of(name, signals.at)
     return Recommender(catalog, signals, model, int(now.timestamp()), rules, shown, seed), name
+
+
+def seed_of(name: str, at: NDArray[np.int64]) -> str:
+    """What a recommender with this model and signals of these times leaves chance to."""
+    return f"{name} {int(at[-1]) if len(at) else 0}"
 
 
 def heroes_of(session: Session, view: Recommender, picks: int) -> Heroes | None:

@@ -79,7 +79,8 @@ def settings_page() -> str:
         kind = _choices(field.annotation)
         what = f"{field.description}{f' One of {kind}.' if kind else ''}"
         rows.append(f"| `{name}` | `HANDPICKED_{name.upper()}` | {shown} | {_cell(what)} |")
-        example.append(f'{name} = "{default}"' if isinstance(default, str) else f"{name} = {default}")
+        said = f'"{default}"' if isinstance(default, str) else str(default)
+        example.append(f"{name} = {said.lower() if isinstance(default, bool) else said}")
     folder = (
         f"The workspace itself ({_lower(Settings.model_fields['workspace'].description)}) is chosen with `--workspace` "
         f"or `HANDPICKED_WORKSPACE`; without either it is `{Settings.model_fields['workspace'].default}`.\n"

@@ -72,9 +72,13 @@ def _studio(context: BrowserContext, world: World) -> None:
     page: Page = context.new_page()
     address = said[0].rpartition(" ")[2]
     page.goto(address)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/")
-    page.goto(f"{address.partition('/enter')[0]}/campaigns/weekly/preview?address={PEOPLE[0]}")
+    if "/setup" in address:
+        page.get_by_label("Name").fill("ana")
+        page.get_by_label("Password").fill("four words make one")
+        page.get_by_label("The same once more").fill("four words make one")
+        page.get_by_role("button", name="Make the account").click()
+        page.wait_for_url("**/")
+    page.goto(f"{address.partition('/setup')[0].rstrip('/')}/campaigns/weekly/preview?address={PEOPLE[0]}")
     page.wait_for_load_state("networkidle")
     _save(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), "studio.png")
 

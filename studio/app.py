@@ -10,16 +10,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaigns.execute import World
 from studio.accounts import any_accounts
+from studio.api.app import PREFIX, make_api
 from studio.auth import Setup, Wall, is_loopback, make_token, refuse_unless_safe
 from studio.errors import StudioError
 from studio.figures import Figures
 from studio.jobs import Jobs
+from studio.metrics import CountRequests, metric_pages
+from studio.pages.account import account_pages
+from studio.pages.audit import audit_pages
 from studio.pages.campaigns import campaign_pages
 from studio.pages.door import door_pages
 from studio.pages.faults import DiscreetFaults, add_error_pages, studio_notice
+from studio.pages.home import home_pages
+from studio.pages.imports import import_pages
+from studio.pages.jobs import job_pages
+from studio.pages.model import model_pages
+from studio.pages.people_admin import account_admin_pages
 from studio.pages.preview import preview_pages
+from studio.pages.products import product_pages
 from studio.pages.runs import run_pages
+from studio.pages.segments import segment_pages
+from studio.pages.settings import settings_pages
 from studio.pages.shell import DefaultHeaders, studio_headers
+from studio.pages.subscribers import subscriber_pages
+from studio.pages.templates import template_pages
 from studio.public import is_public, make_public
 from studio.work import KINDS
 from subscribers.database import reading
@@ -42,13 +56,28 @@ def make_app(world: World, *, setup: str = "") -> FastAPI:
     app.state.jobs, app.state.figures = jobs, figures
     for pages in (
         door_pages(world, Setup(setup)),
-        campaign_pages(world),
-        run_pages(world),
-        preview_pages(world),
+        home_pages(world, figures),
+        campaign_pages(world, figures),
+        segment_pages(world, figures),
+        subscriber_pages(world, figures),
+        product_pages(world, figures),
+        import_pages(world, jobs),
+        run_pages(world, jobs, figures),
+        model_pages(world, jobs),
+        template_pages(world),
+        settings_pages(world),
+        job_pages(world, jobs),
+        account_pages(world),
+        account_admin_pages(world),
+        audit_pages(world),
+        preview_pages(world, figures),
     ):
         app.include_router(pages)
+    app.include_router(metric_pages(world, figures))
+    app.mount(PREFIX, make_api(world, jobs))
     add_error_pages(app, studio_notice)
     app.add_middleware(Wall, world=world)
+    app.add_middleware(CountRequests)
     app.add_middleware(DiscreetFaults, notice=studio_notice)
     app.add_middleware(DefaultHeaders, headers=studio_headers(world.settings.public_url))
     app.add_middleware(PublicFirst, public=make_public(world))

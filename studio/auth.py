@@ -132,7 +132,12 @@ class Wall:
             if scheme.lower() != "bearer" or not token:
                 return None
             with reading(world.database) as session:
-                return logins.visit_by_token(session, token.strip())
+                opened = logins.visit_by_token(session, token.strip(), now=world.clock())
+            if opened is None:
+                return None
+            if opened.note_token is not None:
+                self._aside.submit(_note_used, world, opened.note_token, world.clock())
+            return replace(opened.visit, path=request.scope["path"])
         cookie = request.cookies.get(cookie_name(request, world.settings.studio_url), "")
         if not cookie:
             return None
@@ -157,6 +162,14 @@ def give_cookie(request: Request, response: Response, secret: str, world: World)
         httponly=True,
         samesite="lax",
         secure=_secure(request, studio_url),
+    )
+
+
+def take_cookie(request: Request, response: Response, world: World) -> None:
+    """Let this browser forget it. With the same attributes: without Secure it would not let go of a __Host- cookie."""
+    studio_url = world.settings.studio_url
+    response.delete_cookie(
+        cookie_name(request, studio_url), httponly=True, samesite="lax", secure=_secure(request, studio_url)
     )
 
 
@@ -210,6 +223,11 @@ def _refuse(request: Request, status: int, sentence: str) -> Response:
 def _note_seen(world: World, login_id: int, now: datetime) -> None:
     with writing(world.database) as session:
         logins.note_seen(session, login_id, now=now)
+
+
+def _note_used(world: World, token_id: int, now: datetime) -> None:
+    with writing(world.database) as session:
+        logins.note_used(session, token_id, now=now)
 
 
 def _secure(request: Request, studio_url: str) -> bool:

@@ -1,10 +1,7 @@
 """The whole job once, on a sample shop or on an order file: import, train, plan, review, send to the outbox."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-
-from sqlmodel import Session
 
 from campaigns.edit import Definition, save_campaign
 from campaigns.execute import World, open_world
@@ -12,13 +9,10 @@ from campaigns.fresh_start import start_over
 from campaigns.settings import SETTINGS_FILE
 from campaigns.status import Status
 from campaigns.training import train_model
-from engine.catalog import PRODUCT_COLUMNS, import_products
 from scheduler import utc_now
 from studio.cli import imports, runs
 from studio.cli.output import listed, progress, say
 from studio.sample import write_sample_shop
-from subscribers import roster, signals
-from subscribers.csv_files import Columns, CsvFile
 from subscribers.database import reading, writing
 from subscribers.import_report import ImportReport
 
@@ -67,22 +61,9 @@ def run_demo(workspace: Path, data: Path | None) -> World:
 def _import_sample(world: World, began: datetime) -> None:
     until = began.replace(hour=0, minute=0, second=0, microsecond=0)
     shop = write_sample_shop(world.settings.workspace / "sample", seed=SEED, until=until)
-    now, secrets = world.clock(), world.secrets
-
-    def bring(file: Path, columns: Columns, importer: Callable[[Session, CsvFile, ImportReport], object]) -> None:
-        _show(imports.import_file(world, file, columns, importer))
-
-    bring(shop.products, PRODUCT_COLUMNS, lambda s, file, report: import_products(s, file, report, now=now))
-    bring(
-        shop.subscribers,
-        roster.SUBSCRIBER_COLUMNS,
-        lambda s, file, report: roster.import_subscribers(s, file, report, secrets, now=now),
-    )
-    bring(
-        shop.signals,
-        signals.SIGNAL_COLUMNS,
-        lambda s, file, report: signals.import_signals(s, file, report, secrets, now=now),
-    )
+    for kind, file in (("products", shop.products), ("subscribers", shop.subscribers), ("signals", shop.signals)):
+        report, _ = imports.import_file(world, kind, file)
+        _show(report)
     imports.draw_pictures(world)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from campaigns import errors as campaigns
 from engine import errors as engine
 from subscribers import errors as subscribers
+from subscribers.segments import SegmentUnknown
 
 
 class StudioError(Exception):
@@ -75,6 +76,7 @@ LOOK_AT_IT = Answer(1, 409)
 ANSWERS: dict[type[Exception], Answer] = {
     subscribers.SubscribersError: INVALID,
     subscribers.SubscriberUnknown: UNKNOWN,
+    SegmentUnknown: UNKNOWN,
     subscribers.TokenInvalid: UNKNOWN,
     subscribers.DatabaseUnreachable: UNREACHABLE,
     engine.EngineError: INVALID,

@@ -3,8 +3,9 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, Result, select, update
 from sqlmodel import Session, col
 
 from studio.models import AccessToken, Account, Login
@@ -47,7 +48,14 @@ def visit_by_cookie(session: Session, secret: str, *, now: datetime, lasts: time
     return visit, now - login.seen_at >= SEEN_EVERY
 
 
-def visit_by_token(session: Session, token: str) -> Visit | None:
+class Opened(NamedTuple):
+    """Who a token speaks for. note_token: its number, when it is time to note that it was used."""
+
+    visit: Visit
+    note_token: int | None
+
+
+def visit_by_token(session: Session, token: str, *, now: datetime) -> Opened | None:
     """Who this access token speaks for, with the lower of its own role and theirs; None when it opens nothing."""
     found = session.execute(
         select(AccessToken, Account)
@@ -57,7 +65,14 @@ def visit_by_token(session: Session, token: str) -> Visit | None:
     if found is None or found[1].disabled_at is not None:
         return None
     access, account = found
-    return Visit(account.id or 0, account.name, lower_of(access.role, account.role), account.time_zone, via=API)
+    visit = Visit(account.id or 0, account.name, lower_of(access.role, account.role), account.time_zone, via=API)
+    return Opened(visit, access.id if access.used_at is None or now - access.used_at >= SEEN_EVERY else None)
+
+
+def note_used(session: Session, token_id: int, *, now: datetime) -> None:
+    """Remember that this access token was used; commits."""
+    session.execute(update(AccessToken).where(col(AccessToken.id) == token_id).values(used_at=now))
+    session.commit()
 
 
 def note_seen(session: Session, login_id: int, *, now: datetime) -> None:
@@ -74,10 +89,10 @@ def logins_of(session: Session, account_id: int, *, now: datetime, lasts: timede
     return list(session.scalars(query.order_by(col(Login.id).desc())))
 
 
-def revoke_login(session: Session, account_id: int, login_id: int, *, now: datetime) -> None:
-    """End a session of this account. The caller commits."""
+def revoke_login(session: Session, account_id: int, login_id: int, *, now: datetime) -> bool:
+    """End a session of this account; False when there is none such. The caller commits."""
     mine = update(Login).where(col(Login.id) == login_id, col(Login.account_id) == account_id)
-    session.execute(mine.where(col(Login.revoked_at).is_(None)).values(revoked_at=now))
+    return _any(session.execute(mine.where(col(Login.revoked_at).is_(None)).values(revoked_at=now)))
 
 
 def revoke_all(session: Session, account_id: int, *, now: datetime, but: int | None = None) -> None:
@@ -110,10 +125,14 @@ def tokens_of(session: Session, account_id: int) -> list[AccessToken]:
     return list(session.scalars(query.order_by(col(AccessToken.name), col(AccessToken.id))))
 
 
-def revoke_token(session: Session, account_id: int, token_id: int, *, now: datetime) -> None:
-    """Make a token of this account open nothing. The caller commits."""
+def revoke_token(session: Session, account_id: int, token_id: int, *, now: datetime) -> bool:
+    """Make a token of this account open nothing; False when there is none such. The caller commits."""
     mine = update(AccessToken).where(col(AccessToken.id) == token_id, col(AccessToken.account_id) == account_id)
-    session.execute(mine.where(col(AccessToken.revoked_at).is_(None)).values(revoked_at=now))
+    return _any(session.execute(mine.where(col(AccessToken.revoked_at).is_(None)).values(revoked_at=now)))
+
+
+def _any(changed: Result[Any]) -> bool:
+    return isinstance(changed, CursorResult) and changed.rowcount > 0
 
 
 def _digest(secret: str) -> str:

@@ -9,6 +9,8 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, PlainTextResponse
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -19,7 +21,7 @@ from studio.pages.faults import DiscreetFaults, add_error_pages
 from studio.pages.forms import read_body
 from studio.pages.shell import PUBLIC_HEADERS, STATIC, DefaultHeaders, page
 from subscribers import consent
-from subscribers.database import writing
+from subscribers.database import reading, writing
 from subscribers.errors import TokenInvalid
 from subscribers.links import UNSUBSCRIBE, LinkSigner
 
@@ -103,6 +105,11 @@ def picture_pages(world: World) -> APIRouter:
 
     @pages.api_route(HEALTH, methods=["GET", "HEAD"])
     def healthy() -> Response:
+        try:
+            with reading(world.database) as session:
+                session.execute(text("SELECT 1"))
+        except DBAPIError:
+            return PlainTextResponse("the database does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
     return pages

@@ -15,20 +15,21 @@ class Throttle:
         self._failures: dict[str, deque[datetime]] = {}
         self._lock = Lock()
 
-    def refuses(self, key: str, *, now: datetime) -> bool:
-        """Whether this key has failed too often lately."""
+    def admits(self, key: str, *, now: datetime) -> bool:
+        """Whether this key may try once more. The try counts as a failure until `succeeded` says otherwise, so that
+        many at once are no more than one after the other."""
         with self._lock:
-            failures = self._failures.get(key, deque())
-            while failures and now - failures[0] >= self._within:
-                failures.popleft()
-            return len(failures) >= self._most
-
-    def failed(self, key: str, *, now: datetime) -> None:
-        """Remember a failure."""
-        with self._lock:
-            while len(self._failures) >= MOST_KEYS:
-                del self._failures[next(iter(self._failures))]
-            self._failures.setdefault(key, deque(maxlen=self._most)).append(now)
+            tries = self._failures.get(key)
+            while tries and now - tries[0] >= self._within:
+                tries.popleft()
+            if tries is None:
+                while len(self._failures) >= MOST_KEYS:
+                    del self._failures[next(iter(self._failures))]
+                tries = self._failures[key] = deque()
+            if len(tries) >= self._most:
+                return False
+            tries.append(now)
+            return True
 
     def succeeded(self, key: str) -> None:
         """Forget the failures of this key."""

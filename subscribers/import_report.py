@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from subscribers.csv_files import LONGEST_FIELD, CsvFile, decoded
-from subscribers.errors import RowRejected
+from subscribers.errors import RowRejected, shorten
 
 EXAMPLES = 5
+FIRST = 50  # rejected rows that a page shows
 OUR_COLUMNS = ["line", "reason"]
 
 
@@ -17,12 +18,13 @@ class ImportReport:
     """Counts by outcome, and the rejects file, which is only made when something is rejected.
 
     The rejects file is the original columns with `line` and `reason` in front: corrected, it can be imported as it
-    is. Use as a context manager.
+    is. Use as a context manager. first: of the first 50 rejected rows line, column, value and reason, as plain data.
     """
 
     def __init__(self, source: CsvFile, rejects: Path) -> None:
         self.file, self.counts = source.path.name, Counter[str]()
         self.examples: list[str] = []
+        self.first: list[dict[str, str | int]] = []
         self.unused_columns = source.unused
         # a rejects file that is imported has our two columns already
         self._ours = len(OUR_COLUMNS) if source.header[: len(OUR_COLUMNS)] == OUR_COLUMNS else 0
@@ -39,6 +41,11 @@ class ImportReport:
         self.counts["rejected"] += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(str(rejected))
+        if len(self.first) < FIRST:
+            column, value = shorten(rejected.column), shorten(rejected.value)
+            self.first.append(
+                {"line": rejected.line, "column": column, "value": value, "reason": rejected.reason[:300]}
+            )
         if self._stream is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self._path.open("w", encoding="utf-8", newline="", errors="replace")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, Select, func, literal, select
 from sqlmodel import Session, col
 
 from subscribers import cells
@@ -32,7 +32,10 @@ SIGNAL_COLUMNS = Columns(
 )
 _KINDS = {kind.name.lower(): kind for kind in Kind if kind is not Kind.CANCELLATION}
 _KINDS |= {"add_to_cart": Kind.CART, "buy": Kind.PURCHASE, "order": Kind.PURCHASE, "page_view": Kind.VIEW}
-_ROW = np.dtype([("subscriber", "i8"), ("sku", "i8"), ("kind", "i1"), ("at", "i8"), ("quantity", "i4")])
+# Two pairs of columns are read as one number each: what reading costs is the Python objects that SQLite makes, 1.4 µs a
+# signal for five of them, 1.15 for three. Ids are below 2^31, a Kind below 8.
+_ROW = np.dtype([("who_and_what", "i8"), ("when_and_how", "i8"), ("quantity", "i4")])
+_WHO, _WHEN = 1 << 32, 1 << 3
 NOBODY = -1
 
 
@@ -166,7 +169,9 @@ def read_signals(
     query = _history(until, since)
     if subscriber_ids is not None:
         query = query.where(col(Signal.subscriber_id).in_(subscriber_ids))
-    return Signals(*read_columns(session, query, _ROW))
+    who_and_what, when_and_how, quantity = read_columns(session, query, _ROW)
+    kind = (when_and_how % _WHEN).astype(np.int8)
+    return Signals(who_and_what // _WHO, who_and_what % _WHO, kind, when_and_how // _WHEN, quantity)
 
 
 def newest_signal_at(session: Session) -> int | None:
@@ -178,7 +183,9 @@ def newest_signal_at(session: Session) -> int | None:
 def _history(until: datetime, since: datetime | None) -> Select[*tuple[Any, ...]]:
     left = col(Signal.quantity) - col(Signal.settled)
     query: Select[*tuple[Any, ...]] = select(
-        func.coalesce(col(Subscriber.id), NOBODY), col(Signal.sku_id), col(Signal.kind), col(Signal.at), left
+        func.coalesce(col(Subscriber.id), NOBODY) * literal(_WHO, BigInteger) + col(Signal.sku_id),
+        col(Signal.at) * _WHEN + col(Signal.kind),
+        left,
     )
     personalised = (col(Subscriber.id) == col(Signal.subscriber_id)) & col(Subscriber.may_personalise)
     nameless = col(Signal.subscriber_id).is_(None) & (col(Signal.kind) == int(Kind.PURCHASE))

@@ -20,16 +20,21 @@ import pytest
 from subscribers.database import open_database
 
 ON_BOTH = (
+    "tests/campaigns/test_approval.py",
+    "tests/campaigns/test_beats.py",
     "tests/campaigns/test_bounces.py",
     "tests/campaigns/test_calendar.py",
+    "tests/campaigns/test_checklist.py",
     "tests/campaigns/test_claimed_once.py",
     "tests/campaigns/test_deliver.py",
+    "tests/campaigns/test_edit.py",
     "tests/campaigns/test_execute.py",
     "tests/campaigns/test_frequency.py",
     "tests/campaigns/test_missed.py",
     "tests/campaigns/test_pace.py",
     "tests/campaigns/test_pick_rules.py",
     "tests/campaigns/test_plan.py",
+    "tests/campaigns/test_segments.py",
     "tests/campaigns/test_shown.py",
     "tests/campaigns/test_stopping.py",
     "tests/campaigns/test_training.py",

@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import text
 
 import scheduler
-from campaigns import calendar, execute, leases, runs
+from campaigns import approval, beats, calendar, execute, leases, runs
 from campaigns.edit import Definition, find_campaign, save_campaign, schedule
+from campaigns.errors import NotApproved
 from campaigns.execute import World, open_world
 from campaigns.models import Campaign, CampaignState, Message, RunState
 from campaigns.training import train_model
@@ -247,7 +248,7 @@ def test_what_asks_is_sent_once_somebody_has_said_so(world, clock, caplog):
     assert scheduler.work(world) == []
     assert "waits for a decision: missed: due 2026-06-01 13:00 UTC" in caplog.text
     with writing(world.database) as session:
-        runs.decide(session, 1, True, now=clock.now)
+        runs.decide(session, 1, True, settings=world.settings, now=clock.now)
     assert scheduler.work(world) == [1]
     assert len(outbox(world)) == 20
 
@@ -453,3 +454,74 @@ def wait_until(true, seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
+
+
+def demand_approval(world, clock):
+    """The same workspace, in which nothing goes out without."""
+    with (world.settings.workspace / "handpicked.toml").open("a") as file:
+        file.write("\nrequire_approval = true\n")
+    return open_world(world.settings.workspace, clock)
+
+
+@pytest.fixture
+def strict(world, clock):
+    made = demand_approval(world, clock)
+    yield made
+    made.close()
+
+
+def approve(world, clock):
+    with writing(world.database) as session:
+        approval.approve(session, "weekly", "ana", world.settings, now=clock.now)
+
+
+def test_what_nobody_approved_is_not_sent_and_asks(strict, clock, caplog):
+    due_now(strict, clock)
+    assert scheduler.work(strict) == []
+    assert "run 1 waits for a decision: campaign weekly is not approved" in caplog.text
+    assert query(strict, "SELECT state FROM run") == [("asking",)]
+    assert scheduler.work(strict) == []
+    with writing(strict.database) as session, pytest.raises(NotApproved):
+        runs.decide(session, 1, True, settings=strict.settings, now=clock.now)
+    approve(strict, clock)
+    with writing(strict.database) as session:
+        runs.decide(session, 1, True, settings=strict.settings, now=clock.now)
+    assert scheduler.work(strict) == [1]
+    assert len(outbox(strict)) == 20
+
+
+def test_what_is_approved_goes_out_at_its_time(strict, clock):
+    approve(strict, clock)
+    due_now(strict, clock)
+    assert scheduler.work(strict) == [1]
+    assert len(outbox(strict)) == 20
+
+
+def test_what_is_missed_and_skipped_stays_so_without_an_approval(strict, clock):
+    due_now(strict, clock, cron="0 13 * * *", missed="skip")
+    clock.now += timedelta(hours=2)
+    scheduler.work(strict)
+    assert query(strict, "SELECT state FROM run") == [("cancelled",)]
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_what_was_changed_after_it_was_claimed_or_planned_is_held(strict, clock, caplog, planned):
+    approve(strict, clock)
+    due_now(strict, clock)
+    assert scheduler.claim_due(strict) == [1]
+    if planned:
+        execute.plan_run(strict.database, 1, strict.settings, strict.secrets)
+    with writing(strict.database) as session:
+        save_campaign(session, Definition("weekly", picks=3), strict.settings, now=clock.now)
+    assert scheduler.work(strict) == []
+    assert "run 1 waits for a decision: " in caplog.text
+    assert query(strict, "SELECT state FROM run") == [("asking",)]
+    assert outbox(strict) == []
+
+
+def test_every_look_of_a_scheduler_leaves_a_sign_of_life(world, clock):
+    for _ in range(2):
+        clock.now += timedelta(seconds=5)
+        scheduler.work(world)
+        with reading(world.database) as session:
+            assert beats.last_beat(session, beats.SCHEDULER) == clock.now

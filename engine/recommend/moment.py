@@ -115,6 +115,11 @@ class Moment:
     def shelf(self) -> Shelf:
         return self.shelf_of(self.on_shelf)
 
+    @cached_property
+    def whole_shelf(self) -> Shelf:
+        """The whole catalogue, also what nobody may get: to tell what a rule kept away."""
+        return self.shelf_of(np.arange(len(self.catalog)))
+
     def shelf_of(self, places: NDArray[np.int64]) -> Shelf:
         """A shelf with these products of the catalogue on it."""
         vectors, bias = self.model.products(self.catalog, self.attributes)

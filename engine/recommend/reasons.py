@@ -38,6 +38,12 @@ class Reasons:
     def __init__(self, moment: Moment) -> None:
         self._moment = moment
 
+    def about(self, moment: Moment) -> "Reasons":
+        """The same for a moment that `landscape.about` made of this one's."""
+        few = Reasons(moment)
+        few._themes, few._towards = self._themes, self._towards
+        return few
+
     def of(
         self,
         people: NDArray[np.int64],

@@ -112,7 +112,7 @@ def _filtered(view: Recommender, picks: PersonPicks, personalised: bool) -> tupl
         return ()
     everyone = np.array([picks.subscriber_id]), np.array([personalised])
     every = np.arange(len(moment.catalog))
-    scores = all_scores(moment.readers(*everyone), moment.shelf_of(every))[0]
+    scores = all_scores(moment.readers(*everyone), moment.whole_shelf)[0]
     rules = np.full(len(every), "", dtype=object)
     forbidden = moment.forbidden(*everyone)
     rules[moment.on_shelf[forbidden.indices]] = [BARRED[code] for code in forbidden.data]

@@ -22,6 +22,7 @@ LONGEST_SUBJECT = 200
 SHOWN_SUBJECT = 70  # characters; what the widest inboxes show, phones show some 40
 SHOWN_PREHEADER = 140
 LONGEST_LINE = 998  # octets: RFC 5322 section 2.1.1
+WORDS = 200  # characters; a shorter piece of one mail, such as a greeting, is likely in another one too
 FEWEST_WORDS = 10  # characters of a text part besides unsubscribe link and postal address: a word or two
 
 
@@ -87,7 +88,7 @@ def _of_empty(element: str) -> Finding:
 
 def _in_text(mail: Mail, sender: Sender, unsubscribe_url: str) -> list[Finding]:
     found, address = list[Finding](), sender.postal_address.strip()
-    lines = [_lines_of(piece) for piece in mail.text_pieces]
+    lines = [(type(piece) is Piece and piece.inspected) or _lines_of(piece) for piece in mail.text_pieces]
     signs, longest = sum([seen for seen, _ in lines]), max([width for _, width in lines], default=0)
     linked = any(unsubscribe_url in piece for piece in reversed(mail.text_pieces)) or unsubscribe_url in mail.text
     if not linked:
@@ -156,11 +157,14 @@ def _plain(text: str) -> str:
 
 def _lines_of(piece: str) -> tuple[int, int]:
     """How many signs a piece of the text part has, and how many bytes its longest line."""
-    known: tuple[int, int] = (type(piece) is Piece and piece.inspected) or _counted(piece)
-    if type(piece) is Piece:
-        piece.inspected = known
+    if type(piece) is not Piece:
+        return _counted_words(piece) if len(piece) < WORDS else _counted(piece)
+    piece.inspected = known = _counted(piece)
     return known
 
 
 def _counted(piece: str) -> tuple[int, int]:
     return len("".join(piece.split())), max(map(bytes_in, piece.split("\n")))
+
+
+_counted_words = lru_cache(maxsize=8_192)(_counted)

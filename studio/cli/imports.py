@@ -1,6 +1,5 @@
 """`handpicked import`: subscribers, products, signals and orders from CSV files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +9,7 @@ from studio.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace, open_worksp
 from studio.cli.output import complain, listed, progress, say, say_json
 
 if TYPE_CHECKING:
-    from sqlmodel import Session
-
     from campaigns.execute import World
-    from subscribers.csv_files import Columns, CsvFile
     from subscribers.import_report import ImportReport
 
 app = typer.Typer(help="Bring in subscribers, products, signals or orders from a CSV file.", no_args_is_help=True)
@@ -44,16 +40,11 @@ def subscribers(
     as_json: AsJson = False,
 ) -> None:
     """People: address, given_name, language, time_zone, country, mail, personalise, track, consented_at, how."""
-    from subscribers import roster
-
-    world = open_workspace(workspace)
     presumed = purposes_in(consent)
-
-    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
-        roster.import_subscribers(session, source, report, world.secrets, now=world.clock(), presumed=presumed)
-
-    report = import_file(world, file, roster.SUBSCRIBER_COLUMNS, bring_in, mapping, encoding)
-    _tell(report, as_json)
+    report, facts = import_file(
+        open_workspace(workspace), "subscribers", file, mapping=mapping, encoding=encoding, presumed=presumed
+    )
+    _tell(report, as_json, **facts)
 
 
 @app.command()
@@ -68,18 +59,9 @@ def products(
     as_json: AsJson = False,
 ) -> None:
     """Products, under Google Merchant's names: id, title, description, link, image_link, price, availability, …"""
-    from engine import catalog
-
     world = open_workspace(workspace)
-    facts: dict[str, int] = {}
-
-    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
-        gone = catalog.import_products(session, source, report, now=world.clock(), complete=complete)
-        facts["products_withdrawn"] = gone
-
-    report = import_file(world, file, catalog.PRODUCT_COLUMNS, bring_in, mapping, encoding)
-    drawn = draw_pictures(world)
-    _tell(report, as_json, pictures_drawn=drawn, **facts)
+    report, facts = import_file(world, "products", file, mapping=mapping, encoding=encoding, complete=complete)
+    _tell(report, as_json, pictures_drawn=draw_pictures(world), **facts)
 
 
 @app.command()
@@ -91,15 +73,8 @@ def signals(
     as_json: AsJson = False,
 ) -> None:
     """What people did: address, product, kind (view, click, cart, purchase), at, and id, quantity, price."""
-    from subscribers import signals as records
-
-    world = open_workspace(workspace)
-
-    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
-        records.import_signals(session, source, report, world.secrets, now=world.clock())
-
-    report = import_file(world, file, records.SIGNAL_COLUMNS, bring_in, mapping, encoding)
-    _tell(report, as_json)
+    report, facts = import_file(open_workspace(workspace), "signals", file, mapping=mapping, encoding=encoding)
+    _tell(report, as_json, **facts)
 
 
 @app.command()
@@ -121,61 +96,39 @@ def import_orders(
     world: "World", file: Path, preset_name: str, mapping: list[str] | None = None, encoding: str | None = None
 ) -> tuple["ImportReport", dict[str, int]]:
     """Orders and the products in them; (the report, further figures). Raises FileRejected."""
-    from engine.catalog import save_products
-    from engine.order_products import products_from_orders
-    from subscribers.errors import FileRejected
-    from subscribers.orders import PRESETS, OrderImport
-
-    if preset_name not in PRESETS:
-        raise FileRejected(f"there is no preset {preset_name!r}; there are: {', '.join(PRESETS)}")
-    preset = PRESETS[preset_name]
-    facts: dict[str, int] = {}
-
-    def bring_in(session: "Session", source: "CsvFile", report: "ImportReport") -> None:
-        importing = OrderImport(session, preset, report, world.secrets, world.clock())
-        importing.run(source)
-        shop = world.settings.website or world.settings.public_url
-        found = products_from_orders(importing.products, currency=world.settings.currency, shop=shop)
-        added, _ = save_products(session, found, now=world.clock(), guessed=True)
-        facts.update(
-            customers_added=importing.customers_added, products_added=added, units_cancelled=importing.units_cancelled
-        )
-
-    report = import_file(world, file, preset.columns, bring_in, mapping, encoding)
-    facts["pictures_drawn"] = draw_pictures(world)
-    return report, facts
+    report, facts = import_file(world, "orders", file, mapping=mapping, encoding=encoding, preset=preset_name)
+    return report, facts | {"pictures_drawn": draw_pictures(world)}
 
 
 def import_file(
     world: "World",
+    kind: str,
     file: Path,
-    columns: "Columns",
-    bring_in: Callable[["Session", "CsvFile", "ImportReport"], object],
+    *,
     mapping: list[str] | None = None,
     encoding: str | None = None,
-) -> "ImportReport":
-    """Open the file, run the import with a progress bar, and return the report. Raises FileRejected."""
-    from subscribers.csv_files import CsvFile
-    from subscribers.database import writing
-    from subscribers.import_report import ImportReport
+    **how: Any,
+) -> tuple["ImportReport", dict[str, int]]:
+    """Run the import with a progress bar; (the report, further figures). how: as in `campaigns.imports.Asked`.
+
+    Raises FileRejected.
+    """
+    from campaigns import imports
 
     renames = renames_in(mapping or [])
+    stamp = world.clock().strftime("%Y%m%d-%H%M%S")
+    rejects = world.settings.rejects / f"{stamp}-{file.name.removesuffix('.gz').removesuffix('.csv')}.csv"
+    asked = imports.Asked(imports.FileKind(kind), file, rejects, renames, encoding, **how)
     with progress(f"importing {file.name}") as show:
-        source = CsvFile(file, columns, renames=renames, encoding=encoding, progress=show)
-        stamp = world.clock().strftime("%Y%m%d-%H%M%S")
-        rejects = world.settings.rejects / f"{stamp}-{file.name.removesuffix('.gz').removesuffix('.csv')}.csv"
-        with writing(world.database) as session, ImportReport(source, rejects) as report:
-            bring_in(session, source, report)
-    return report
+        return imports.import_file(world, asked, show)
 
 
 def draw_pictures(world: "World") -> int:
     """Draw what products lack a picture; returns how many."""
-    from campaigns.pictures import draw_missing
-    from subscribers.database import writing
+    from campaigns import imports
 
-    with progress("drawing pictures") as show, writing(world.database) as session:
-        return draw_missing(session, world.settings.media, progress=show)
+    with progress("drawing pictures") as show:
+        return imports.draw_pictures(world, show)
 
 
 def renames_in(mapping: list[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from studio.cli import (
+    account,
     bounces,
     campaign,
     decisions,
@@ -18,6 +19,7 @@ from studio.cli import (
     model,
     people,
     recommend,
+    review,
     runs,
     segments,
     serve,
@@ -53,11 +55,14 @@ app.command()(runs.review)
 app.command()(runs.send)
 app.command()(runs.run)
 app.command()(runs.status)
+app.command()(review.snapshot)
+app.command()(review.diff)
 app.command()(stopping.pause)
 app.command()(stopping.resume)
 app.command()(stopping.cancel)
 app.command()(people.optout)
 app.add_typer(people.app, name="subscriber")
+app.add_typer(account.app, name="account")
 app.add_typer(bounces.app, name="bounces")
 app.add_typer(dkim.app, name="dkim")
 app.command()(serve.scheduler)

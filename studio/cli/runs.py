@@ -35,6 +35,8 @@ def preview(
     if shown.letter is None:
         complain(f"{shown.address} gets nothing: {shown.skip}")
         raise typer.Exit(1)
+    if shown.outside:
+        complain(f"{shown.address} is in none of the campaign's segments: this is what they would get")
     if output is None:
         say(f"Subject: {shown.letter.mail.subject}\n\n{shown.letter.mail.text}")
         return
@@ -94,15 +96,16 @@ def send(
 
 def run(campaign: CampaignName, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False) -> None:
     """Plan and send at once. Every mail is checked as it is planned; when one must not be sent, none is."""
+    from campaigns.approval import demand
     from campaigns.edit import find_campaign
     from campaigns.transports import make_transport
     from subscribers.database import reading
 
     world = open_workspace(workspace)
     with reading(world.database) as session:
-        make_transport(
-            find_campaign(session, campaign).transport, world.settings
-        )  # says now what would be missing then
+        chosen = find_campaign(session, campaign)
+        make_transport(chosen.transport, world.settings)  # says now what would be missing then
+        demand(session, chosen, world.settings)
     planned_status = planned(world, campaign)
     found = sent(world, planned_status.run)
     if as_json:

@@ -19,11 +19,14 @@ def scheduler(workspace: Workspace = DEFAULT_WORKSPACE) -> None:
 
 
 def studio(
-    host: Annotated[str, typer.Option(help="The address to listen on; this machine only.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. One that others can reach needs an account and studio_url.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8025,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Campaigns and previews in the browser, on this machine only. Prints its address with a one-time token."""
+    """Campaigns, previews and people in the browser. As long as nobody has an account, it prints an address that makes
+    the first one."""
     from studio.app import serve
 
     world = open_workspace(workspace)

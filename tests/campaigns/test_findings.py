@@ -24,7 +24,7 @@ TEXT = f"Rose Cream for your skin\n{UNSUBSCRIBE}\n{SENDER.postal_address}\n"
 
 
 def letter(html: str = SOUND, *, subject: str = "Hello", message: bytes = b"x" * 100) -> Letter:
-    return Letter(Mail(subject, "Picked for Ana", (html,), (TEXT,)), message, UNSUBSCRIBE)
+    return Letter(Mail(subject, "Picked for Ana", (html,), (TEXT,)), (message,), UNSUBSCRIBE)
 
 
 def large(size: int) -> Letter:
@@ -134,6 +134,6 @@ def test_parts_merged_in_any_order_are_the_whole(parts, random):
 def test_the_largest_mail_is_named_after_a_merge():
     first, second = Review(1), Review(0)
     first.look(letter(message=b"x" * 10), SENDER, 1, who=1)
-    second.look(replace(letter(), message=b"x" * 20), SENDER, 1, who=2)
+    second.look(replace(letter(), parts=(b"x" * 20,)), SENDER, 1, who=2)
     first.merge(second)
     assert (first.largest, first.largest_of) == (20, 2)

@@ -85,6 +85,12 @@ class PlainPress:
     def begin_messages(self, rows: Any) -> None:
         self._done: Any = [repr(row).encode() for row in rows]
 
+    def keep(self, *_: object) -> None:
+        """Nothing is kept."""
+
+    def recall(self, _: int) -> None:
+        """So everything is written again."""
+
     def begin_judging(self, rows: Any, who: Any) -> None:
         self._done = Judged([hashlib.sha256(repr(row).encode()).hexdigest() for row in rows], Review(0))
 

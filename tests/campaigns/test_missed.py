@@ -10,6 +10,7 @@ from campaigns import calendar, missed, runs
 from campaigns.edit import move, schedule
 from campaigns.errors import RunUnknown, WrongState
 from campaigns.models import Campaign, Run
+from campaigns.settings import Settings
 from campaigns.waves import waves_of
 from subscribers.database import reading, writing
 from subscribers.models import Subscriber
@@ -31,7 +32,7 @@ class Desk:
         with writing(self.database) as session:
             schedule(session, "weekly", now=NOW, **{"time_zone": "Europe/Berlin"} | options)
 
-    def claim(self, now):
+    def claim(self, now, **options):
         """What one look of the scheduler does, as `scheduler.claim_due`; None when nothing is due."""
         with writing(self.database) as session:
             due = calendar.due(session, now=now)
@@ -39,7 +40,7 @@ class Desk:
                 return None
             passed = calendar.passed(due[0], now=now)
             came = missed.came_at(session, due[0], passed.newest)
-            return missed.settle(session, due[0], passed, came=came, now=now)
+            return missed.settle(session, due[0], passed, came=came, now=now, **options)
 
     def rows(self):
         with reading(self.database) as session:
@@ -51,7 +52,7 @@ class Desk:
 
     def decide(self, run_id, go, now):
         with writing(self.database) as session:
-            return runs.decide(session, run_id, go, now=now)
+            return runs.decide(session, run_id, go, settings=Settings(), now=now)
 
     def left(self, now):
         with reading(self.database) as session:
@@ -100,6 +101,18 @@ def test_skip_leaves_a_row_that_says_so(desk):
         "missed: due 2026-06-02 07:00 UTC, found 2026-06-02 07:11 UTC; the campaign skips what is missed"
     )
     assert desk.left(DUE + timedelta(days=1)) == []
+
+
+def test_what_nobody_approved_asks_and_what_is_skipped_anyway_stays_so(desk):
+    desk.schedule(cron="0 9 * * *", missed="skip")
+    settled = desk.claim(DUE, unapproved="campaign weekly is not approved; approve it")
+    assert (settled.run.state, settled.run.stopped_because) == (
+        "asking",
+        "campaign weekly is not approved; approve it",
+    )
+    assert desk.left(DUE + timedelta(hours=1)) == []
+    assert desk.claim(DUE + timedelta(days=1, hours=1), unapproved="not approved").run is None
+    assert [row.state for row in desk.rows()] == ["asking", "cancelled"]
 
 
 def asking(desk):

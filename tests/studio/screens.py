@@ -49,21 +49,21 @@ class Screen:
         return re.sub(r"[^a-z0-9_]+", "-", self.route.lower()).strip("-") or "home"
 
 
-def screens_of(app: Any) -> list[Screen]:
-    """Every route of the pages that is read with GET, by its path."""
-    return sorted(_screens(app), key=lambda screen: screen.route)
+def screens_of(app: Any, known: dict[str, str]) -> list[Screen]:
+    """Every route of the pages that is read with GET, by its path. known: more parameters, as `furnish` gives them."""
+    return sorted(_screens(app, PARAMETERS | known), key=lambda screen: screen.route)
 
 
-def _screens(app: Any) -> Iterator[Screen]:
+def _screens(app: Any, parameters: dict[str, str]) -> Iterator[Screen]:
     for context in iter_route_contexts(app.routes):
         route = context.path or ""
-        if "GET" in (context.methods or ()) and not route.startswith("/api/"):
-            yield Screen(route, _filled(route) + QUERIES.get(route, ""))
+        if "GET" in (context.methods or ()) and not route.startswith(("/api/", "/metrics")):
+            yield Screen(route, _filled(route, parameters) + QUERIES.get(route, ""))
 
 
-def _filled(route: str) -> str:
+def _filled(route: str, parameters: dict[str, str]) -> str:
     address = route
-    for place, value in PARAMETERS.items():
+    for place, value in parameters.items():
         beginning, _, name = place.rpartition("{")
         if route.startswith(beginning):
             address = address.replace("{" + name, value)

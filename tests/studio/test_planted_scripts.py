@@ -93,14 +93,14 @@ def plant(shop: Shop, text: str) -> int:
 
 @pytest.mark.parametrize("kind", PLANTED)
 def test_no_planted_script_runs_or_asks_for_anything(browser, shop, live, kind):
-    furnish(shop)
+    known = furnish(shop)
     assert plant(shop, PLANTED[kind]) > 20
     context = entered(browser, shop, live, viewport=DESK)
     page, happened, seen = context.new_page(), list[str](), 0
     page.on("dialog", lambda dialog: (happened.append(f"{page.url}: {dialog.message}"), dialog.dismiss()))
     page.on("request", lambda asked: happened.append(asked.url) if urlsplit(asked.url).hostname == ABROAD else None)
     page.on("console", lambda said: happened.append(said.text) if "Content Security Policy" in said.text else None)
-    for screen in screens_of(make_app(shop.world)):
+    for screen in screens_of(make_app(shop.world), known):
         answer = context.request.get(live + screen.address)
         assert answer.status < 500, (screen.address, answer.status)
         if screen.route in OPEN or "text/html" not in answer.headers["content-type"]:

@@ -210,5 +210,5 @@ def test_nothing_but_pictures_is_served(shop, name):
 def test_it_stands_alone_without_a_page_of_the_studio(shop):
     assert shop.public.get("/healthz").text == "ok\n"
     assert shop.public.get("/static/studio.css").status_code == 200
-    for path in ("/", "/enter", "/campaigns/weekly", "/runs/1", "/docs", "/openapi.json", "/static/../app.py"):
+    for path in ("/", "/login", "/campaigns/weekly", "/runs/1", "/docs", "/openapi.json", "/static/../app.py"):
         assert shop.public.get(path).status_code == 404

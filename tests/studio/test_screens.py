@@ -32,8 +32,8 @@ GRAVE = ("serious", "critical")
 @pytest.fixture
 def shown(shop: Shop, live: str) -> tuple[list[Screen], str]:
     """(the screens of a shop that has something to show on each, where they are)."""
-    furnish(shop)
-    return [screen for screen in screens_of(make_app(shop.world)) if screen.route not in OPEN], live
+    known = furnish(shop)
+    return [screen for screen in screens_of(make_app(shop.world), known) if screen.route not in OPEN], live
 
 
 def entered(browser: Browser, shop: Shop, live: str, **options: Any) -> BrowserContext:

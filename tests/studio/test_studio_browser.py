@@ -7,9 +7,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def page(browser_page, live, shop):
-    """A browser that has entered through the page and its button."""
-    browser_page.goto(f"{live}/enter?token={shop.one_time_token}")
-    browser_page.get_by_role("button", name="Open").click()
+    """A browser in which somebody has made the first account, through the page and its button."""
+    browser_page.goto(f"{live}/setup?token={shop.one_time_token}")
+    browser_page.get_by_label("Name").fill("ana")
+    browser_page.get_by_label("Password").fill("four words make one")
+    browser_page.get_by_label("The same once more").fill("four words make one")
+    browser_page.get_by_role("button", name="Make the account").click()
     browser_page.wait_for_url(f"{live}/")
     return browser_page
 
@@ -73,7 +76,7 @@ def test_nothing_in_a_mail_can_run_or_leave(page, live, shop):
     (own / "picked-for-you.html").write_text(
         "<html><body><p id='words'>as sent {{ sender.postal_address }}</p>"
         "<script>document.getElementById('words').textContent = 'changed'</script>"
-        f"<form action='{live}/enter' method='post'><button>post</button></form>"
+        f"<form action='{live}/login' method='post'><button>post</button></form>"
         "<a id='out' target='_top' href='https://oat-amber.example/'>out</a></body></html>"
     )
     page.goto(f"{live}/campaigns/weekly/preview?address=ana@example.com")
