@@ -1,8 +1,7 @@
 """Who a plan is about: everybody on the roster, each with the one reason why they must not be mailed, if any."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,7 @@ from subscribers.models import Subscriber, Suppression
 OPTED_OUT, NO_CONSENT = "opted out", "no consent to mail"
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """A subscriber as planning sees them."""
 
     id: int
@@ -45,13 +43,13 @@ def audience(
         query = query.where(col(Subscriber.id) == only)
     if among is not None:
         query = query.where(col(Subscriber.id).in_(among))
-    for row in session.execute(query):
-        skip = OPTED_OUT if row.suppressed else "" if row.may_mail else NO_CONSENT
-        if not skip and row.id in enough.people:
+    for identity, key, address, given_name, language, zone, may_mail, may_personalise, refused in session.execute(
+        query
+    ):
+        skip = OPTED_OUT if refused else "" if may_mail else NO_CONSENT
+        if not skip and identity in enough.people:
             skip = enough.reason
-        yield Person(
-            *(row.id, row.key, row.address, row.given_name, row.language, row.time_zone, row.may_personalise, skip)
-        )
+        yield Person(identity, key, address, given_name, language, zone, may_personalise, skip)
 
 
 def as_arrays(people: list[Person]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -6,8 +6,9 @@ whatever reason, or whose row is another one by now, is written again. Whether o
 in the ledger.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 LARGEST = 128 * 2**20  # bytes, of some 50,000 letters; those that come after are written again when they are sent
 _AROUND = 600  # bytes that a letter takes besides its own words: its place here, and where its parts are
@@ -47,7 +48,7 @@ class KeptLetters:
         for piece in pieces:
             self._pieces[len(self._pieces)] = piece
             self._size += len(piece)
-        known = self._pieces.get
+        known: Callable[[Any, Any], Any] = self._pieces.get
         for seal, parts in zip(seals, letters, strict=False):
             self._letters[seal] = tuple(map(known, parts, parts))
             self._size += _AROUND + sum([len(part) for part in parts if type(part) is bytes])

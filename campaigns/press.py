@@ -108,8 +108,9 @@ class Press:
         """Begin a task of the worker. One at a time."""
         worker = self._worker or shared()
         news = {sku_id: self._cards[sku_id] for sku_id in _named(rows) if sku_id not in self._told}
+        plain = list(map(tuple, rows))  # a Row by itself is no plain value: 2 µs more to write it down and to read it
         self._under_way = (worker, task, rows, more)
-        worker.begin(_work, task, self._name, None, news, list(rows), more, what=self.content.template)
+        worker.begin(_work, task, self._name, None, news, plain, more, what=self.content.template)
         self._told.update(news)
 
     def finish(self) -> Any:
@@ -122,7 +123,9 @@ class Press:
                 more = (*more[:-1], 0)
             known = {sku_id: self._cards[sku_id] for sku_id in _named(rows)}
             about = (self.content, self._date)
-            found = worker.call(_work, task, self._name, about, known, list(rows), more, what=self.content.template)
+            found = worker.call(
+                _work, task, self._name, about, known, list(map(tuple, rows)), more, what=self.content.template
+            )
             self._told = set(known)
         return found
 
@@ -172,7 +175,7 @@ def _work(  # noqa: PLR0917 - what crosses to the worker is a plain list
     name: str,
     about: tuple[Content, datetime] | None,
     cards: dict[int, Card],
-    rows: list[Row],
+    rows: list[tuple[Any, ...]],
     more: tuple[Any, ...],
 ) -> Any:
     """Do a task with the writer of this name; None when there is none and nothing to make it from."""
@@ -184,7 +187,7 @@ def _work(  # noqa: PLR0917 - what crosses to the worker is a plain list
         if len(_writers) > _WRITERS:
             _writers.popitem(last=False)
     writer.learn(cards)
-    return task(writer, rows, *more)
+    return task(writer, list(map(Row._make, rows)), *more)
 
 
 def _letters(writer: Writer, rows: list[Row]) -> list[Letter]:

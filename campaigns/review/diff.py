@@ -15,8 +15,9 @@ from campaigns.review.archive import Shelf
 from campaigns.review.causes import AUDIENCE, Causes
 from campaigns.review.cluster import Group, Groups, approve
 from campaigns.review.errors import SnapshotUnreadable
-from campaigns.review.explain import SUBJECT, TEXT_PART, Explained, Kind, Looker
+from campaigns.review.explain import SUBJECT, Explained, Kind, Looker
 from campaigns.review.manifest import Manifest, merged, person
+from campaigns.review.products import TEXT_PART
 from campaigns.review.tree import ignored
 
 HASHES = ("subject", "html", "text")

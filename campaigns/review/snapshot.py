@@ -176,6 +176,7 @@ def _frozen_rows(database: Engine, ids: list[int]) -> Iterator[Draft]:
 
 def _write(source: _Source, folder: Path, depth: Depth, progress: Progress | None) -> Taken:
     """Write beside the folder and change places at the end: a snapshot is whole or not there."""
+    shown, folder = folder, folder.resolve()
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -196,11 +197,8 @@ def _write(source: _Source, folder: Path, depth: Depth, progress: Progress | Non
 
         file.writelines(manifest.joined(lines()))
         file.write(manifest.LAST_LINE)
-        if source.head["run"] is None:
-            # the worker is named by content and date, which the next snapshot has too, perhaps with other prices
-            source.press.done()
     _change_places(fresh, folder)
-    return Taken(folder, source.people, mails, mails if depth.every else min(mails, depth.sample))
+    return Taken(shown, source.people, mails, mails if depth.every else min(mails, depth.sample))
 
 
 def _pressed(

@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 
 from campaigns.edit import Definition, save_campaign
 from campaigns.review.causes import CATALOGUE, SETTINGS, TEMPLATE
+from campaigns.review.cluster import MOST_ALIKE, Groups
 from campaigns.review.diff import Difference, approvals_in, compare
+from campaigns.review.dom import ATTRIBUTE, WORDS, Change
 from campaigns.review.errors import SnapshotUnreadable
-from campaigns.review.explain import HERO
+from campaigns.review.explain import HERO, Explained, Kind, kinds_of
 from campaigns.review.junit import junit
 from campaigns.review.manifest import MANIFEST
 from campaigns.review.snapshot import Depth, snapshot_campaign
@@ -209,6 +211,43 @@ def test_an_approval_is_of_one_change_and_no_other(review: Review, tmp_path: Pat
     assert review.compared(approved=approved).open == []
     review.edit(file, (change[0], change[1].replace("#33211d", "#44211d")))
     assert len(review.compared(approved=approved).open) == 1
+
+
+def test_two_changes_that_read_alike_when_shortened_are_two() -> None:
+    groups = Groups()
+    for key, middle in (("a", "one"), ("b", "two")):
+        old, new = "x" * 300, f"{'x' * 150}{middle}{'x' * 150}"
+        found = Explained()
+        for kind in kinds_of(TEMPLATE, Change(ATTRIBUTE, "p > a", "alt", old, new)):
+            found.add(kind)
+        groups.add(key, found)
+    first, second = groups.found()
+    assert first.title == second.title
+    assert first.id != second.id
+
+
+def test_what_is_each_persons_own_is_one_group() -> None:
+    groups = Groups()
+    for number in range(MOST_ALIKE + 5):
+        found = Explained()
+        for kind in kinds_of(TEMPLATE, Change(WORDS, "td > p", "", f"Hello {number}", f"Name{number}, good day")):
+            found.add(kind)
+        groups.add(f"{number:02}", found)
+    (only,) = groups.found()
+    assert only.messages == MOST_ALIKE + 5
+    assert only.title.endswith("different for each")
+
+
+def test_what_reads_alike_beside_other_products_is_the_templates() -> None:
+    """A label in the place of a product: it would else be taken for something the product says."""
+    groups = Groups()
+    for key, pair in (("a", "P1 P2"), ("b", "P3 P4")):
+        found = Explained()
+        found.add(Kind("model", HERO))
+        for kind in kinds_of(TEMPLATE, Change(WORDS, "td > a", "", "Buy", "Order")):
+            found.by_products.append((kind, "td > a", pair))
+        groups.add(key, found)
+    assert {(group.cause, group.messages) for group in groups.found()} == {("model", 2), (TEMPLATE, 2)}
 
 
 def test_two_shops_are_not_compared(review: Review, tmp_path: Path) -> None:
