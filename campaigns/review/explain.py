@@ -26,7 +26,7 @@ HERO, OTHERS, ORDER, FEWER, REWORDED = (
 SUBJECT = "subject"
 UNSEEN_PART = "not looked at: its mail is in neither snapshot"
 _SHORT = 60
-_REMEMBERED = 200  # edits that are known by their lines; each holds two mails, of some 500 KB together
+_REMEMBERED = 100  # edits that are known by their lines; each holds two trees, of some 500 KB together
 Lines = tuple[tuple[str, str], ...]
 
 
