@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import press as presses
+from campaigns.erasure import erase
 from campaigns.freeze import frozen_press
 from campaigns.kept_letters import KeptLetters
 from campaigns.letters import row_of, seal_of
 from campaigns.press import Press
 from campaigns.runs import find_run
-from subscribers.database import reading
+from subscribers.database import reading, writing
 
 
 def planned(shop: Any, run: int) -> list[dict[str, Any]]:
@@ -60,11 +61,15 @@ def test_what_was_kept_is_sent_without_being_written_again(shop):
     assert sorted(shop.sink.recipients) == sorted(shop.mailable())
 
 
-def test_when_a_run_is_sent_nothing_of_it_is_kept(shop):
+def test_when_a_run_is_sent_nothing_of_it_is_kept_nor_of_who_was_erased_meanwhile(shop):
     run = shop.plan()
+    first = planned(shop, run)[0]["address"]
     with kept(shop, run) as letters:
         assert len(letters) == len(shop.mailable())
+    with writing(shop.world.database) as session:
+        erase(session, first, shop.world.secrets, now=shop.now)
     shop.send(run)
+    assert first not in shop.sink.recipients
     assert len(letters) == 0
     assert not presses._parked
 

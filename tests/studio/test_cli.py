@@ -366,7 +366,7 @@ def test_doctor_names_what_is_missing(handpicked):
 
 def test_a_benchmark_runs_by_its_name_with_what_it_takes_itself(handpicked):
     code, out, _ = handpicked("bench")
-    assert (code, out) == (0, "benchmarks: delivery, pipeline, rendering, scoring, weights\n")
+    assert (code, out) == (0, "benchmarks: delivery, pipeline, rendering, scoring, studio_pages, weights\n")
     command = [sys.executable, "-c", "from studio.cli.main import main; main()", "bench", "weights"]
     found = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert found.returncode == 0

@@ -101,7 +101,7 @@ def import_roster(page: Page, file: Path) -> None:
     page.get_by_label("The file").set_input_files(file)
     press(page, "Look at its columns")
     keep(page, "columns")
-    for field, column in (("given name", "first"), ("mail", "newsletter"), ("personalise", "from history")):
+    for field, column in (("Given name", "first"), ("Mail", "newsletter"), ("Personalise", "from history")):
         page.get_by_label(f"{field} (optional)", exact=True).select_option(label=column)
     press(page, "Take it in")
     page.get_by_text("Columns", exact=True).wait_for(state="detached")
