@@ -43,6 +43,10 @@ class RoleTooLow(StudioError):
         super().__init__(f"this needs the role {needed}, and you are {role}; an admin can change that")
 
 
+class NotReadyYet(StudioError):
+    """Something that is being made aside for the first time; asking again in a moment helps."""
+
+
 class AccountUnknown(StudioError):
     """There is no such account."""
 
@@ -97,6 +101,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     OriginRefused: Answer(2, 403),
     LoginNeeded: Answer(2, 401),
     RoleTooLow: Answer(2, 403),
+    NotReadyYet: UNREACHABLE,
     AccountUnknown: UNKNOWN,
     JobUnknown: UNKNOWN,
     FieldInvalid: INVALID,

@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from campaigns.execute import World
 from studio.models import KeptFigure
 from subscribers.database import reading, writing
 
 FRESH_FOR = timedelta(seconds=10)
+FORGOTTEN_AFTER = timedelta(days=90)  # counts that were typed once, templates that have changed since
 PATIENCE = 0.1  # seconds a page waits: most figures of most shops are counted by then
 logger = logging.getLogger("handpicked.studio")
 
@@ -75,6 +77,7 @@ class Figures:
                 value = json.dumps(count(session))
             with writing(self._world.database) as session:
                 session.merge(KeptFigure(name=name, value=value, counted_at=now))
+                session.execute(delete(KeptFigure).where(col(KeptFigure.counted_at) < now - FORGOTTEN_AFTER))
                 session.commit()
         except DBAPIError as error:  # the page shows the old figure, and its age
             logger.warning("could not count %s: %s", name, type(error).__name__)

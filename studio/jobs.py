@@ -4,6 +4,7 @@ on its page; when the studio is stopped in the middle, the job says so and can b
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from threading import Event, Thread
@@ -75,8 +76,10 @@ class Jobs:
     """The worker of one studio. kinds: what it can do, by name."""
 
     def __init__(self, world: World, kinds: Mapping[str, Work]) -> None:
-        self._world, self._kinds = world, kinds
         self._wake, self._stop = Event(), Event()
+        # sending stops with us, and leaves nothing on the wire
+        self._world = replace(world, stopping=lambda: self._stop.is_set() or world.stopping())
+        self._kinds = kinds
         self._thread: Thread | None = None
 
     def start(self) -> None:

@@ -17,7 +17,7 @@ from campaigns.execute import World
 from campaigns.models import Campaign
 from campaigns.preview import Preview, Previewer, planned_letter
 from engine.recommend import registry
-from studio.errors import StudioError
+from studio.errors import NotReadyYet
 from subscribers.database import reading
 
 KEPT_FOR = timedelta(seconds=60)
@@ -29,7 +29,7 @@ REST = 20  # times as long as it took to make, a larger one is left as it is: 15
 Key = tuple[str, ...]
 
 
-class BeingMade(StudioError):
+class BeingMade(NotReadyYet):
     """What previews are made from is being read for the first time."""
 
     def __init__(self) -> None:

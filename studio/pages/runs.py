@@ -164,7 +164,7 @@ def in_words(left: timedelta) -> str:
     ('less than a minute', 'about 12 minutes', 'about 5 hours')
     """
     minutes = round(left.total_seconds() / 60)
-    if minutes < 1:
+    if left < timedelta(minutes=1):
         return "less than a minute"
     hours = round(minutes / 60)
     if hours < 2:
