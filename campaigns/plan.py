@@ -69,9 +69,8 @@ def plan_run(
     picks = picks_of(people, view, campaign.picks)
     with Press(content, cards, date=run.planned_at, keeps=True) as press, looking_for_garbage_seldom():
         for rows in _judged(press, (drafts.rows(batch, picks) for batch in _batches(people)), review):
-            for row in rows:
-                line = f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n"
-                manifest.update(line.encode())
+            lines = [f"{row['subscriber_id']} {row['state']} {row['reason']} {row['sha256']}\n" for row in rows]
+            manifest.update("".join(lines).encode())
             with writing(database) as session:
                 insert_rows(session, Message, rows)
                 session.commit()
@@ -141,7 +140,7 @@ class Drafts:
             [sku_id, score, why.reason, self._sentence(why, words), propensity]
             for sku_id, score, why, propensity in picks.picks
         ]
-        return row | {
+        row |= {
             "address": person.address,
             "domain": person.address.rpartition("@")[2].lower(),
             "due_at": self._waves.due_at(person.time_zone) if self._waves else self._run.planned_at,
@@ -153,6 +152,7 @@ class Drafts:
             "message_id": f"{self._message_number(person.key)}@{self._domain}",
             "token": self._signer.sign(person.key),
         }
+        return row
 
     def _message_number(self, key: str) -> str:
         """The left side of the Message-ID: fixed for this run and person, and telling nothing about either."""

@@ -1,7 +1,7 @@
 """Signed tokens for the links in a mail. They hold a keyed hash, never an address or a sequential id."""
 
 import hmac
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from functools import cache
 
 import orjson
@@ -12,6 +12,7 @@ from subscribers.errors import TokenInvalid
 from subscribers.secrets import Secrets
 
 UNSUBSCRIBE = "unsubscribe"
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @cache
@@ -57,4 +58,5 @@ class LinkSigner:
 
 
 def _base64(content: bytes) -> bytes:
-    return urlsafe_b64encode(content).rstrip(b"=")
+    # b64encode and its translation through Python take twice as long
+    return b2a_base64(content, newline=False).translate(_URLSAFE).rstrip(b"=")

@@ -22,6 +22,8 @@ from studio.cli.main import app
 from subscribers.database import writing
 from tests.campaigns.conftest import Shop
 
+pytestmark = pytest.mark.slow  # whole shops are planned and written
+
 Expected = list[tuple[str, str, int]]
 
 

@@ -17,6 +17,8 @@ from campaigns.review.manifest import MANIFEST, Manifest
 from campaigns.review.snapshot import Depth, Taken, snapshot_campaign, snapshot_run
 from tests.campaigns.conftest import Shop
 
+pytestmark = pytest.mark.slow  # whole shops are planned and written
+
 
 def take(shop: Shop, folder: Path, *, sample: int = 5, every: bool = False) -> Taken:
     world = shop.world
