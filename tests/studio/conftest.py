@@ -167,13 +167,18 @@ def live(shop: Shop) -> Iterator[str]:
     import uvicorn
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(make_app(shop.world, setup=shop.one_time_token), log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            make_app(shop.world, setup=shop.one_time_token),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=3,  # as `serve` has it: a browser that is still there keeps its connections
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 
