@@ -5,12 +5,14 @@ It is made once and copied for each test, so that a test may change whatever it 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,8 @@ from engine.catalog import save_products
 from engine.recommend.recipe import Recipe
 from studio.accounts import list_accounts
 from studio.app import make_app
+from studio.cli.main import main
+from studio.cli.options import close_workspaces
 from studio.logins import begin_login
 from studio.models import Account
 from studio.public import make_public
@@ -152,6 +156,26 @@ def shop(made_shop: Path, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(open_world(workspace, lambda: shop.now))
     yield shop
     shop.world.database.dispose()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run `handpicked …` in this process, with these bytes as its stdin; gives (exit code, stdout, stderr)."""
+
+    def run(*words: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            close_workspaces()
+        captured = capsys.readouterr()
+        return int(str(code)), captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture

@@ -1,34 +1,18 @@
 """Accounts from the console of the machine."""
 
-import io
 import json
-import sys
 
 import pytest
-
-from studio.cli.main import main
 
 pytestmark = pytest.mark.slow
 PASSWORD = "correct horse battery staple\n"
 
 
 @pytest.fixture
-def handpicked(monkeypatch, capsys, tmp_path):
+def handpicked(command, monkeypatch, tmp_path):
     """Run `handpicked account …` with this on its stdin; gives (exit code, stdout, stderr)."""
     monkeypatch.setenv("HANDPICKED_WORKSPACE", str(tmp_path / "workspace"))
-
-    def run(*words: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["handpicked", "account", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        try:
-            main()
-            code: object = 0
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return int(str(code)), captured.out, captured.err
-
-    return run
+    return lambda *words, stdin="": command("account", *words, stdin=stdin.encode())
 
 
 def test_the_life_of_an_account(handpicked):

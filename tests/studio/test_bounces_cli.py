@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +12,6 @@ import pytest
 from campaigns.dkim import make_signer
 from campaigns.return_path import ReturnPath
 from campaigns.settings import load_secrets, load_settings
-from studio.cli.main import main
-from studio.cli.options import close_workspaces
 
 from .conftest import Shop
 
@@ -23,24 +19,10 @@ Handpicked = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def handpicked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Handpicked:
+def handpicked(command: Handpicked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Handpicked:
     """Run a command in this process on the shop's workspace; gives (exit code, stdout, stderr)."""
     monkeypatch.setenv("HANDPICKED_WORKSPACE", str(tmp_path / "shop"))
-
-    def run(*words: str, stdin: bytes = b"") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        try:
-            main()
-            code: object = 0
-        except SystemExit as end:
-            code = end.code or 0
-        finally:
-            close_workspaces()
-        captured = capsys.readouterr()
-        return int(str(code)), captured.out, captured.err
-
-    return run
+    return command
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from studio.cli.main import main
-
 pytestmark = pytest.mark.slow  # quick one by one, but there are many
 
 
@@ -28,22 +26,11 @@ SETTINGS = 'sender_name = "Shop"\nsender_address = "a@shop.example"\npostal_addr
 
 
 @pytest.fixture
-def handpicked(monkeypatch, capsys, tmp_path):
+def handpicked(command, monkeypatch, tmp_path):
     """Run a command in this process; gives (exit code, stdout, stderr). Each test has a workspace of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HANDPICKED_WORKSPACE", str(tmp_path / "workspace"))
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
-        try:
-            main()
-            code: object = 0
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return int(str(code)), captured.out, captured.err
-
-    return run
+    return command
 
 
 @pytest.fixture

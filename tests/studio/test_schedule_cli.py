@@ -1,7 +1,6 @@
 """Schedules on the command line and in campaign files: own time, what becomes of missed times, and the decision."""
 
 import json
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +8,6 @@ from sqlalchemy import text
 
 from campaigns.execute import open_world
 from scheduler import claim_due
-from studio.cli.main import main
 from subscribers.database import writing
 
 pytestmark = pytest.mark.slow  # quick one by one, but there are many
@@ -19,22 +17,12 @@ LONG_AGO = datetime(2026, 6, 1, 7, tzinfo=UTC)
 
 
 @pytest.fixture
-def handpicked(monkeypatch, capsys, tmp_path):
+def handpicked(command, monkeypatch, tmp_path):
     """Run a command in a workspace of its own with a campaign `weekly`; gives (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    assert run("campaign", "new", "weekly")[0] == 0
-    return run
+    assert command("campaign", "new", "weekly")[0] == 0
+    return command
 
 
 def shown(handpicked, campaign="weekly"):

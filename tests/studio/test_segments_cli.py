@@ -1,11 +1,8 @@
 """Segments, approval and the checklist on the command line."""
 
 import json
-import sys
 
 import pytest
-
-from studio.cli.main import main
 
 pytestmark = pytest.mark.slow  # quick one by one, but there are many
 
@@ -18,23 +15,13 @@ cleo@example.com,en,GB,yes,no
 
 
 @pytest.fixture
-def handpicked(monkeypatch, capsys, tmp_path):
+def handpicked(command, monkeypatch, tmp_path):
     """Run a command in a workspace of three people; gives (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     (tmp_path / "people.csv").write_text(PEOPLE)
-    assert run("import", "subscribers", "people.csv")[0] == 0
-    return run
+    assert command("import", "subscribers", "people.csv")[0] == 0
+    return command
 
 
 def test_a_segment_is_saved_shown_counted_listed_and_deleted(handpicked):

@@ -1,13 +1,11 @@
 """`handpicked template check` on the command line: exit codes, lines for people, JSON that stays as promised."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from engine.render.clients import DATA
-from studio.cli.main import main
 
 SHEET = 'title = "T"\nsubject = "{{ hero.title }}"\npreheader = "For you"\n[variables.mood]\ndefault = "word"\n'
 FOOT = '<a href="{{ links.unsubscribe }}">No more</a> {{ sender.postal_address }}'
@@ -21,7 +19,7 @@ PAGES = {
 
 
 @pytest.fixture
-def handpicked(monkeypatch, capsys, tmp_path):
+def handpicked(command, monkeypatch, tmp_path):
     """Run a command in this process, in a workspace with four templates; gives (exit code, stdout, stderr)."""
     folder = tmp_path / "workspace" / "templates"
     folder.mkdir(parents=True)
@@ -30,18 +28,7 @@ def handpicked(monkeypatch, capsys, tmp_path):
         (folder / f"{name}.toml").write_text(SHEET)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HANDPICKED_WORKSPACE", str(tmp_path / "workspace"))
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["handpicked", *words])
-        try:
-            main()
-            code: object = 0
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return int(str(code)), captured.out, captured.err
-
-    return run
+    return command
 
 
 def test_a_good_template_ends_with_0(handpicked):
